@@ -1,0 +1,29 @@
+/** Who asks. What an application's `authenticate` makes of a request. */
+export interface Principal {
+  /** Stable id of the user: the owner of what it creates. */
+  readonly id: string
+}
+
+/** What may be asked for. Each method of each face is one of these. */
+export type Action = 'create' | 'read' | 'write' | 'complete' | 'cancel' | 'download'
+
+/** What {@link Authorize} is told of the upload. */
+export interface Subject {
+  readonly id: string
+  readonly owner: string | null
+}
+
+/** Decides whether a principal may do something. `subject` is null for `create`. */
+export type Authorize = (
+  principal: Principal | null,
+  action: Action,
+  subject: Subject | null,
+) => boolean | Promise<boolean>
+
+/** Who calls the core, and for which request. */
+export interface Caller {
+  readonly principal: Principal | null
+}
+
+/** The default of the first releases: whoever knows an id may use it. */
+export const anyoneMay: Authorize = () => true

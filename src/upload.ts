@@ -1,0 +1,165 @@
+import { UploadError, type ErrorCode } from './errors.ts'
+import type { Grid } from './grid.ts'
+import type { ChunkEntry, Ledger, Tail } from './ledger.ts'
+
+/** Where an upload stands. `initiated → uploading → completing → uploaded`, aside to `cancelled`, `expired`, `failed`. */
+export type UploadStatus = 'initiated' | 'uploading' | 'completing' | EndStatus
+
+/** The statuses in which no byte is taken any more. */
+export type EndStatus = 'uploaded' | GoneStatus
+
+/** The statuses in which the upload is gone, and a tombstone answers 410 for a while. */
+export type GoneStatus = 'cancelled' | 'expired' | 'failed'
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** What an upload is. Written once, at creation; never changes. */
+export interface Manifest {
+  /** Version of this format. */
+  readonly version: 1
+  /** The upload's id, in both protocols: a random UUID. */
+  readonly id: string
+  /** The finished file's id. */
+  readonly fileId: string
+  /** The principal that created it, or null where nobody was asked. */
+  readonly owner: string | null
+  /** A name, never a path. */
+  readonly fileName: string
+  /** Media type of the file. */
+  readonly contentType: string
+  /** The client's own JSON object. */
+  readonly metadata: { readonly [key: string]: Json }
+  /** What a face wants back as it came, by its own keys. The core does not read it. */
+  readonly attributes: { readonly [key: string]: string }
+  /** Bytes of every chunk but the last. */
+  readonly chunkSize: number
+  /** Bytes of the file, or null when the length was deferred at creation. */
+  readonly size: number | null
+  /** SHA-256 (hex) the whole file must have, where the client declared one. */
+  readonly checksum: string | null
+  /** ms since the epoch. */
+  readonly createdAt: number
+}
+
+/** What storage keeps of an upload: all but its expiry, which begins anew when it is rebuilt. */
+export interface StoredUpload {
+  readonly manifest: Manifest
+  /** Bytes of the file, or null until a deferred length is known. */
+  readonly size: number | null
+  readonly status: UploadStatus
+  /** When it ended, ms since the epoch, or null. */
+  readonly endedAt: number | null
+  /** SHA-256 (hex) of the whole file, once known. */
+  readonly digest: string | null
+  /** What is durable. It may grow under its reader, and never shrinks. */
+  readonly ledger: Ledger
+}
+
+/** An upload as requests see it. */
+export interface Upload extends StoredUpload {
+  /** When it expires unless a byte or a resume comes before, ms since the epoch. */
+  readonly expiresAt: number
+}
+
+/** One thing that happens to an upload. The same change goes to storage's record and to state. */
+export type Change =
+  | { readonly type: 'chunk'; readonly entry: ChunkEntry }
+  | { readonly type: 'tail'; readonly tail: Tail }
+  | { readonly type: 'length'; readonly size: number; readonly at: number }
+  | { readonly type: 'completing' }
+  | { readonly type: 'ended'; readonly status: EndStatus; readonly at: number }
+  | { readonly type: 'digest'; readonly sha256: string }
+  /** Nothing but a sign of life: moves the expiry. */
+  | { readonly type: 'touch' }
+
+/** The grid of an upload. */
+export function gridOf(upload: StoredUpload): Grid {
+  return { chunkSize: upload.manifest.chunkSize, size: upload.size }
+}
+
+/** Whether the upload still takes bytes. */
+export function isOpen(upload: StoredUpload): boolean {
+  return upload.status === 'initiated' || upload.status === 'uploading'
+}
+
+/** Whether only a tombstone is left. */
+export function isGone(upload: StoredUpload): upload is StoredUpload & { readonly status: GoneStatus } {
+  return upload.status === 'cancelled' || upload.status === 'expired' || upload.status === 'failed'
+}
+
+const GONE_CODES = {
+  cancelled: 'UPLOAD_CANCELLED',
+  expired: 'UPLOAD_EXPIRED',
+  failed: 'UPLOAD_FAILED',
+} as const satisfies Record<GoneStatus, ErrorCode>
+
+/** The error a gone upload answers with. */
+export function goneError(status: GoneStatus): UploadError {
+  return new UploadError(GONE_CODES[status])
+}
+
+/**
+ * Applies a change to an upload. The ledger is changed in place (it only grows); everything else is a new object.
+ *
+ * @throws UploadError `UPLOAD_CANCELLED`, `UPLOAD_EXPIRED`, `UPLOAD_FAILED` when the upload is gone; `UPLOAD_COMPLETED`
+ * when a new byte or another end comes after completion; `INVALID_REQUEST` when a length contradicts what is known.
+ */
+export function applyChange<U extends StoredUpload>(upload: U, change: Change): U {
+  if (isGone(upload)) {
+    if (change.type === 'ended' && change.status === upload.status) return upload
+    throw goneError(upload.status)
+  }
+  switch (change.type) {
+    case 'chunk':
+      if (!isOpen(upload) && !upload.ledger.chunks.has(change.entry.number)) throw new UploadError('UPLOAD_COMPLETED')
+      upload.ledger.add(change.entry)
+      return begun(upload)
+    case 'tail':
+      if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+      upload.ledger.setTail(change.tail)
+      return begun(upload)
+    case 'length':
+      if (upload.size === change.size) return upload
+      if (upload.size !== null || change.size < upload.ledger.extent(gridOf(upload))) throw lengthError(upload)
+      return withSize(upload, change.size, change.at)
+    case 'completing':
+      return isOpen(upload) ? { ...upload, status: 'completing' } : upload
+    case 'ended':
+      return end(upload, change.status, change.at)
+    case 'digest':
+      return { ...upload, digest: upload.digest ?? change.sha256 }
+    case 'touch':
+      return upload
+  }
+}
+
+/** A length that ends with the tail makes the tail the last chunk. */
+function withSize<U extends StoredUpload>(upload: U, size: number, at: number): U {
+  const last = upload.ledger.tailAsChunk({ chunkSize: upload.manifest.chunkSize, size }, at)
+  if (last !== null) upload.ledger.add(last)
+  return { ...upload, size }
+}
+
+function begun<U extends StoredUpload>(upload: U): U {
+  return upload.status === 'initiated' ? { ...upload, status: 'uploading' } : upload
+}
+
+function end<U extends StoredUpload>(upload: U, status: EndStatus, at: number): U {
+  if (upload.status === status) return upload
+  // `completing` never expires; after it only the whole object or a failure can come. A finished file is removed, by
+  // whoever may, as `cancelled`.
+  if (upload.status === 'completing' && status === 'expired') throw new UploadError('UPLOAD_COMPLETED')
+  if (upload.status === 'uploaded' && status !== 'cancelled') throw new UploadError('UPLOAD_COMPLETED')
+  return { ...upload, status, endedAt: at }
+}
+
+function lengthError(upload: StoredUpload): UploadError {
+  return new UploadError('INVALID_REQUEST', {
+    message:
+      upload.size === null
+        ? 'Upload-Length is less than what is already stored.'
+        : `The length of this upload is ${upload.size} and cannot be changed.`,
+    details: { field: 'Upload-Length' },
+  })
+}
