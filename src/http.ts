@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Principal } from './access.ts'
+
+/** What an adapter hands a face: the request as Node has it, body unread, and who sent it. */
+export interface FaceRequest {
+  /** The Node request. The face reads its body; nobody else may. */
+  readonly raw: IncomingMessage
+  /** The path below the face's own prefix, with the leading slash and without the query: `/`, `/0b1c…/chunks`. Not decoded. */
+  readonly path: string
+  /** Who sent it, or null where nobody was asked. */
+  readonly principal: Principal | null
+  /** Stands in error answers and logs. */
+  readonly requestId: string
+}
+
+/** What a face answers. The adapter sends it as it is. */
+export interface FaceReply {
+  readonly status: number
+  /** Header names as they are usually written. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Nothing, a text, or a stream that the adapter sends and destroys. */
+  readonly body: string | Readable | null
+  /** What went wrong, for the log. */
+  readonly error?: unknown
+}

@@ -1,0 +1,33 @@
+import type { UploadLock, UploadLocker } from '../locks/locker.ts'
+import type { Change, Upload } from '../upload.ts'
+
+/** How a commit stands: who makes it, and until when it keeps the upload alive. */
+export interface CommitOptions {
+  /** The lock under which it is made: it must be the live one. Null for what needs none (a digest, a sign of life). */
+  readonly lock: UploadLock | null
+  /** The new expiry, ms since the epoch; it never moves back. */
+  readonly expiresAt: number
+}
+
+/**
+ * Fast, shared knowledge of uploads: the ledgers that requests read, the locks, the expiry index. It may forget
+ * everything at any time; storage is the truth, and {@link State.adopt} brings it back.
+ */
+export interface State {
+  readonly locks: UploadLocker
+  /** The upload, or null when nothing is known of it here. */
+  find(id: string): Promise<Upload | null>
+  /** Merges what storage knows into what is known here (per chunk set-if-absent) and returns the union. */
+  adopt(upload: Upload): Promise<Upload>
+  /**
+   * Applies changes in one atomic step, if the lock is the live one. Returns the upload after it, or null when nothing
+   * is known of it here (adopt it from storage, then commit again).
+   * @throws UploadError `UPLOAD_LOCKED` when the lock is not the live one, and what {@link applyChange} throws.
+   */
+  commit(id: string, changes: readonly Change[], options: CommitOptions): Promise<Upload | null>
+  /** Ids of open uploads whose expiry is at or before `at`: a hint, the time is checked again under the lock. */
+  due(at: number): Promise<string[]>
+  /** Drops what is known. */
+  forget(id: string): Promise<void>
+  close(): Promise<void>
+}

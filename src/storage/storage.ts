@@ -1,0 +1,83 @@
+import type { Readable } from 'node:stream'
+import type { FileRepository } from '../files.ts'
+import type { GridLimits } from '../grid.ts'
+import type { ChunkEntry, Tail } from '../ledger.ts'
+import type { Change, Manifest, StoredUpload } from '../upload.ts'
+
+/** Changes that are recorded apart from bytes: {@link ChunkWriter} records chunks and tails. */
+export type RecordedChange = Extract<Change, { type: 'length' | 'completing' | 'ended' | 'digest' }>
+
+/** Takes the bytes of one chunk. Exactly one of finish, suspend and abort ends it, after the last write was given. */
+export interface ChunkWriter {
+  /**
+   * Takes buffers in order, without copying them; resolves when it can take more (not when they are stored).
+   * @throws UploadError `STORAGE_FULL`, `STORAGE_UNAVAILABLE`
+   */
+  write(buffers: readonly Buffer[]): Promise<void>
+  /** All bytes of the chunk were given and are true: makes them durable, then records the chunk. */
+  finish(entry: ChunkEntry): Promise<void>
+  /** The writer stops in the middle: makes the bytes durable, then records them as the tail. */
+  suspend(tail: Tail): Promise<void>
+  /** Forgets the bytes given to it; resolves when nothing it began is still under way. Never throws. */
+  abort(): Promise<void>
+}
+
+/** A claim on an idempotency key. */
+export interface Claim {
+  /** The upload that the key made, or is about to make. */
+  readonly id: string
+  /** SHA-256 of the request, to tell a repetition from another use of the key. */
+  readonly fingerprint: string
+  /** ms since the epoch. */
+  readonly at: number
+}
+
+/**
+ * Durable knowledge: bytes, manifests, ends, and enough to rebuild every ledger. The order is always bytes, storage's
+ * record, state, reply.
+ */
+export interface Storage {
+  readonly limits: GridLimits
+  /** Records of finished files, kept beside the bytes. */
+  readonly files: FileRepository
+  /**
+   * Gets ready and takes ownership where the storage has only one owner.
+   * @throws Error in one line, for the operator, when it cannot.
+   */
+  open(): Promise<void>
+  /** Writes the manifest. Returns false, and changes nothing, where the id exists already. */
+  create(manifest: Manifest): Promise<boolean>
+  /** Everything storage knows of an upload, or null. */
+  load(id: string): Promise<StoredUpload | null>
+  /** Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written. */
+  beginChunk(upload: StoredUpload, number: number, from: number): Promise<ChunkWriter>
+  /** Records a change; when it resolves the change survives a kill, and for `completing` and `ended` a power cut. */
+  record(id: string, change: RecordedChange): Promise<void>
+  /** Durable bytes `[start, end)` of an upload, also after it has finished. */
+  read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer>
+  /**
+   * Makes the whole object stand under its final key. `completing` is recorded before. May be called again after a crash
+   * at any point of it, and after it has succeeded.
+   */
+  assemble(upload: StoredUpload): Promise<{ readonly storageChecksum?: string }>
+  /** Deletes the bytes of an upload that is recorded as ended, finished file included; the manifest stays. */
+  discard(upload: StoredUpload): Promise<void>
+  /** Deletes what is left of an upload; the manifest goes last. */
+  forget(id: string): Promise<void>
+  /** Ids of every upload there is a record of. */
+  list(): AsyncIterable<string>
+  /** Removes what crashes left behind that belongs to no upload, and claims made before `before` (ms). */
+  sweep(before: number): Promise<void>
+  /**
+   * Opens a finished file for reading, bytes `[start, end)`.
+   * @throws UploadError `FILE_NOT_FOUND`
+   */
+  openFile(fileId: string, start: number, end: number): Promise<Readable>
+  /** Claims a key, unless it was claimed after `since` (ms): then returns the claim that stands. */
+  claim(key: string, claim: Claim, since: number): Promise<Claim>
+  /** Whether storage answers. @throws UploadError `STORAGE_UNAVAILABLE` */
+  check(): Promise<void>
+  /** Says that no new work is begun, to whoever waits for this storage. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
