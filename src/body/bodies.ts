@@ -1,0 +1,119 @@
+import type { Readable } from 'node:stream'
+import { UploadError } from '../errors.ts'
+import { BodyReader } from './body-reader.ts'
+
+/** A body that is being received, and the work on it. */
+export interface LiveBody {
+  readonly reader: BodyReader
+  /** Aborts when the client goes, or the body is stopped: ends a wait for a lock. */
+  readonly gone: AbortSignal
+  /** Ends the body from this side. */
+  stop(): void
+  /** Whether it was stopped because the server shuts down. */
+  draining(): boolean
+  /** The work on it has settled. */
+  close(): void
+}
+
+/** Everything under way that shutdown must wait for: bodies, which it ends, and work without one. */
+export class Bodies {
+  readonly #idleTimeoutMs: number
+  readonly #live = new Set<LiveBody>()
+  #work = 0
+  #draining = false
+  #settled: Promise<void> | null = null
+  #onIdle: (() => void) | null = null
+
+  constructor(idleTimeoutMs: number) {
+    this.#idleTimeoutMs = idleTimeoutMs
+  }
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** How many bodies are being received. */
+  get size(): number {
+    return this.#live.size
+  }
+
+  /**
+   * Takes a body in. The caller closes it when its bytes are durable, or dropped.
+   * @throws UploadError `DRAINING`
+   */
+  open(stream: Readable, signal: AbortSignal | undefined): LiveBody {
+    this.#refuseWhenDraining()
+    const reader = new BodyReader(stream, this.#idleTimeoutMs)
+    const gone = new AbortController()
+    const onGone = (): void => gone.abort()
+    // A stream closes at its good end too: then nobody has gone.
+    const onClose = (): void => {
+      if (!stream.readableEnded) onGone()
+    }
+    signal?.addEventListener('abort', onGone, { once: true })
+    if (signal?.aborted === true) onGone()
+    stream.once('close', onClose)
+    const body: LiveBody = {
+      reader,
+      gone: gone.signal,
+      stop: () => {
+        reader.stop()
+        gone.abort()
+      },
+      draining: () => this.#draining,
+      close: () => {
+        signal?.removeEventListener('abort', onGone)
+        stream.off('close', onClose)
+        reader.detach()
+        this.#live.delete(body)
+        this.#checkIdle()
+      },
+    }
+    this.#live.add(body)
+    return body
+  }
+
+  /**
+   * Runs work that shutdown must wait for.
+   * @throws UploadError `DRAINING`
+   */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseWhenDraining()
+    return this.runAnyway(work)
+  }
+
+  /** Runs work that is part of something begun before: shutdown waits for it and does not refuse it. */
+  async runAnyway<T>(work: () => Promise<T>): Promise<T> {
+    this.#work += 1
+    try {
+      return await work()
+    } finally {
+      this.#work -= 1
+      this.#checkIdle()
+    }
+  }
+
+  /** Takes nothing new, stops the bodies, and resolves when all work has settled. */
+  drain(): Promise<void> {
+    this.#draining = true
+    for (const body of this.#live) body.stop()
+    return this.settled()
+  }
+
+  /** Resolves when nothing is under way. */
+  settled(): Promise<void> {
+    this.#settled ??= new Promise((resolve) => {
+      this.#onIdle = resolve
+      this.#checkIdle()
+    })
+    return this.#settled
+  }
+
+  #checkIdle(): void {
+    if (this.#draining && this.#live.size === 0 && this.#work === 0) this.#onIdle?.()
+  }
+
+  #refuseWhenDraining(): void {
+    if (this.#draining) throw new UploadError('DRAINING')
+  }
+}

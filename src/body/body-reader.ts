@@ -1,0 +1,145 @@
+import type { Readable } from 'node:stream'
+
+/** How a body came to its end. */
+export type BodyEnd =
+  /** All of it was received. */
+  | 'complete'
+  /** The client went away. */
+  | 'cut'
+  /** No byte came for the idle timeout. */
+  | 'stalled'
+  /** This side ended it: another request wants the upload, or the server shuts down. */
+  | 'stopped'
+
+/** Bytes taken from the socket ahead of their being stored; beyond it TCP holds the sender back. */
+const READ_AHEAD_BYTES = 1024 * 1024
+
+/**
+ * Reads a request body as the buffers it arrives in, without copying or joining them. What was received before the end,
+ * whatever the end, is handed out before it.
+ */
+export class BodyReader {
+  readonly #stream: Readable
+  readonly #idleTimeoutMs: number
+  #queue: Buffer[] = []
+  #queued = 0
+  #end: BodyEnd | null = null
+  #wake: (() => void) | null = null
+  #timer: NodeJS.Timeout | null = null
+  #attached = false
+
+  constructor(stream: Readable, idleTimeoutMs: number) {
+    this.#stream = stream
+    this.#idleTimeoutMs = idleTimeoutMs
+  }
+
+  /** How the body ended, or null while bytes may still come. What is queued is not counted: read until null first. */
+  get end(): BodyEnd | null {
+    return this.#queued === 0 ? this.#end : null
+  }
+
+  /**
+   * The next buffers, at most `limit` bytes of them, as soon as there are any; null at the end.
+   * A buffer that is larger is split, not copied.
+   */
+  async next(limit: number): Promise<Buffer[] | null> {
+    this.#attach()
+    while (this.#queued === 0) {
+      if (this.#end !== null) return null
+      await this.#moreOrEnd()
+    }
+    const taken = this.#take(limit)
+    if (this.#queued < READ_AHEAD_BYTES && this.#end === null) this.#stream.resume()
+    return taken
+  }
+
+  /** Ends the body from this side; what was received so far can still be read. */
+  stop(): void {
+    this.#finish('stopped')
+  }
+
+  /** Lets go of the stream, which is left flowing: what still comes is dropped, so that the client can read its answer. */
+  detach(): void {
+    this.#finish('stopped')
+    this.#queue = []
+    this.#queued = 0
+    if (!this.#stream.destroyed) this.#stream.resume()
+  }
+
+  #attach(): void {
+    if (this.#attached) return
+    this.#attached = true
+    if (this.#end !== null) return
+    if (this.#stream.readableEnded) return this.#finish('complete')
+    if (this.#stream.destroyed) return this.#finish('cut')
+    this.#stream.on('data', this.#onData)
+    this.#stream.on('end', this.#onEnd)
+    this.#stream.on('error', this.#onCut)
+    this.#stream.on('close', this.#onCut)
+  }
+
+  readonly #onData = (buffer: Buffer): void => {
+    this.#queue.push(buffer)
+    this.#queued += buffer.length
+    if (this.#queued >= READ_AHEAD_BYTES) this.#stream.pause()
+    this.#wake?.()
+  }
+
+  readonly #onEnd = (): void => this.#finish('complete')
+
+  readonly #onCut = (): void => this.#finish('cut')
+
+  #finish(end: BodyEnd): void {
+    if (this.#end !== null) return
+    this.#end = end
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#stream.off('data', this.#onData)
+    this.#stream.off('end', this.#onEnd)
+    this.#stream.off('close', this.#onCut)
+    // The error listener stays: a stream without one would throw an error that comes after the end.
+    if (this.#attached) this.#stream.pause()
+    this.#wake?.()
+  }
+
+  #moreOrEnd(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#timer === null) this.#timer = setTimeout(() => this.#onIdle(), this.#idleTimeoutMs)
+      else this.#timer.refresh()
+      this.#wake = () => {
+        this.#wake = null
+        resolve()
+      }
+    })
+  }
+
+  #onIdle(): void {
+    // The timer runs on while the writer is busy; only a wait for bytes that none ended is a stall.
+    if (this.#wake !== null) this.#finish('stalled')
+  }
+
+  #take(limit: number): Buffer[] {
+    if (this.#queued <= limit) {
+      const all = this.#queue
+      this.#queue = []
+      this.#queued = 0
+      return all
+    }
+    const taken: Buffer[] = []
+    let left = limit
+    while (left > 0) {
+      const head = this.#queue[0]
+      if (head === undefined) break
+      if (head.length <= left) {
+        taken.push(head)
+        this.#queue.shift()
+        left -= head.length
+      } else {
+        taken.push(head.subarray(0, left))
+        this.#queue[0] = head.subarray(left)
+        left = 0
+      }
+    }
+    this.#queued -= limit - left
+    return taken
+  }
+}

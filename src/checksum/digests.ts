@@ -1,0 +1,111 @@
+import { createHash, type Hash } from 'node:crypto'
+import { chunkStart } from '../grid.ts'
+import { gridOf, isGone, type StoredUpload } from '../upload.ts'
+
+/** How many files are read back at once. */
+const PARALLEL = 2
+
+/** What {@link Digests} needs of its surroundings. */
+export interface DigestSource {
+  /** The upload as it is now, or null. */
+  find(id: string): Promise<StoredUpload | null>
+  /** Its durable bytes. */
+  read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer>
+  /** Takes the SHA-256 (hex) of the whole file. */
+  keep(id: string, sha256: string): Promise<void>
+  onError(error: unknown, where: string): void
+}
+
+interface Follower {
+  readonly hash: Hash
+  position: number
+  running: Promise<void> | null
+}
+
+/**
+ * SHA-256 of whole files. For each upload a reader follows the unbroken run of chunks in the background, so that little is
+ * left to read when it completes. Its state is not kept anywhere: after a restart it begins anew.
+ */
+export class Digests {
+  readonly #source: DigestSource
+  readonly #followers = new Map<string, Follower>()
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+  #stopped = false
+
+  constructor(source: DigestSource) {
+    this.#source = source
+  }
+
+  /** Follows an upload as far as it is durable. Resolves when it has caught up; never rejects. */
+  follow(id: string): Promise<void> {
+    if (this.#stopped) return Promise.resolve()
+    let follower = this.#followers.get(id)
+    if (follower === undefined) {
+      follower = { hash: createHash('sha256'), position: 0, running: null }
+      this.#followers.set(id, follower)
+    }
+    follower.running ??= this.#run(id, follower)
+    return follower.running
+  }
+
+  /** Forgets an upload that is gone. */
+  drop(id: string): void {
+    this.#followers.delete(id)
+  }
+
+  /** Reads no more; resolves when no read is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const wake of this.#waiting.splice(0)) wake()
+    await Promise.all([...this.#followers.values()].map((follower) => follower.running))
+    this.#followers.clear()
+  }
+
+  async #run(id: string, follower: Follower): Promise<void> {
+    await this.#turn()
+    try {
+      await this.#catchUp(id, follower)
+    } catch (error) {
+      // What was fed to the hash is unknown now: the next call begins anew.
+      this.drop(id)
+      this.#source.onError(error, `the checksum of upload ${id}`)
+    } finally {
+      follower.running = null
+      this.#running -= 1
+      this.#waiting.shift()?.()
+    }
+  }
+
+  async #catchUp(id: string, follower: Follower): Promise<void> {
+    for (;;) {
+      const upload = await this.#source.find(id)
+      if (this.#dropped(id, follower) || upload === null || isGone(upload) || upload.digest !== null) {
+        this.drop(id)
+        return
+      }
+      const full = upload.ledger.isFull(gridOf(upload))
+      const end = full ? (upload.size ?? 0) : chunkStart(gridOf(upload), upload.ledger.run)
+      if (follower.position < end) {
+        for await (const buffer of this.#source.read(upload, follower.position, end)) {
+          follower.hash.update(buffer)
+          follower.position += buffer.length
+          if (this.#dropped(id, follower)) return
+        }
+      } else if (full) {
+        await this.#source.keep(id, follower.hash.digest('hex'))
+        this.drop(id)
+        return
+      } else return
+    }
+  }
+
+  #dropped(id: string, follower: Follower): boolean {
+    return this.#stopped || this.#followers.get(id) !== follower
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#running >= PARALLEL && !this.#stopped) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running += 1
+  }
+}

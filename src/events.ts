@@ -1,0 +1,35 @@
+import { EventEmitter } from 'node:events'
+import type { FileRecord } from './files.ts'
+import type { Upload } from './upload.ts'
+
+/** What happens to uploads, by event name. */
+export interface UploadEventMap {
+  /** An upload was created. */
+  created: [upload: Upload]
+  /** More bytes became durable. */
+  progress: [upload: Upload]
+  /** The whole file stands under its final key. */
+  completed: [file: FileRecord, upload: Upload]
+  cancelled: [upload: Upload]
+  expired: [upload: Upload]
+  failed: [upload: Upload]
+}
+
+/** Typed events of the uploads of this process. A listener that throws is reported to `onError` and harms no request. */
+export class UploadEvents extends EventEmitter<UploadEventMap> {
+  readonly #onError: (error: unknown, where: string) => void
+
+  constructor(onError: (error: unknown, where: string) => void) {
+    super()
+    this.#onError = onError
+  }
+
+  override emit<K extends keyof UploadEventMap>(name: K, ...args: UploadEventMap[K]): boolean {
+    try {
+      return super.emit<K>(name, ...(args as never))
+    } catch (error) {
+      this.#onError(error, `a listener of '${String(name)}'`)
+      return true
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import type { Readable } from 'node:stream'
+import type { Caller } from '../access.ts'
+import type { LiveBody } from '../body/bodies.ts'
+import { UploadError } from '../errors.ts'
+import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
+import type { UploadLock } from '../locks/locker.ts'
+import { gridOf, isOpen, type Upload } from '../upload.ts'
+import { appendToChunk } from './append-chunk.ts'
+import { completeIfFull } from './complete.ts'
+import type { Context } from './context.ts'
+import { authorised, commit, fresh, recover, speedometerOf, there } from './records.ts'
+
+/** A body to append. */
+export interface AppendInput {
+  /** Where the client believes the upload ends, bytes. */
+  readonly offset: number
+  /** The body as it comes from the socket: nothing else may read it. */
+  readonly body: Readable
+  /** Bytes the body says it has (Content-Length), or null. */
+  readonly contentLength: number | null
+  /** The length of the file, where this request declares it. */
+  readonly declaredSize?: number
+  /** Aborts when the client has gone. */
+  readonly signal?: AbortSignal
+}
+
+/** One append under way. */
+export interface Append {
+  readonly context: Context
+  readonly id: string
+  readonly body: LiveBody
+  readonly lock: UploadLock
+}
+
+/** See {@link Uploads.append}. */
+export async function append(context: Context, id: string, input: AppendInput, caller: Caller): Promise<Upload> {
+  there(await authorised(context, id, 'write', caller))
+  const body = context.bodies.open(input.body, input.signal)
+  try {
+    const lock = await context.state.locks.acquire(id, {
+      scope: { kind: 'append' },
+      waitMs: context.options.lockWaitMs,
+      ask: true,
+      signal: body.gone,
+      onAsked: () => body.stop(),
+    })
+    let upload: Upload
+    try {
+      upload = await appendUnderLock({ context, id, body, lock }, input)
+    } finally {
+      await lock.release()
+    }
+    return await completeIfFull(context, upload)
+  } finally {
+    body.close()
+  }
+}
+
+async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload> {
+  const { context, id, body } = work
+  let upload = await fresh(context, id)
+  if (input.offset > upload.ledger.offset(gridOf(upload))) {
+    // The client was told of more than is known here: state has forgotten, storage has not.
+    upload = there((await recover(context, id)) ?? upload)
+  }
+  const offset = upload.ledger.offset(gridOf(upload))
+  if (input.offset !== offset) {
+    throw new UploadError('OFFSET_MISMATCH', {
+      message: `Upload-Offset is ${input.offset}; this upload is at ${offset}.`,
+      details: { offset },
+    })
+  }
+  checkRoom(context, upload, input)
+  upload = await declareSize(work, upload, input.declaredSize)
+  if (!isOpen(upload)) return upload
+  speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
+  return receive(work, upload, offset)
+}
+
+/** @throws UploadError `FILE_TOO_LARGE` before a byte is taken, where the body says how long it is */
+function checkRoom(context: Context, upload: Upload, input: AppendInput): void {
+  const { maxFileSize } = context.options
+  const size = input.declaredSize ?? upload.size
+  if (maxFileSize !== null && input.declaredSize !== undefined && input.declaredSize > maxFileSize) throw tooLarge(maxFileSize)
+  const end = input.offset + (input.contentLength ?? 0)
+  const most = size ?? deferredCap(context, upload)
+  if (end > most) throw tooLarge(most)
+}
+
+function deferredCap(context: Context, upload: Upload): number {
+  return context.options.maxFileSize ?? upload.manifest.chunkSize * context.storage.limits.maxChunks
+}
+
+function tooLarge(max: number): UploadError {
+  return new UploadError('FILE_TOO_LARGE', {
+    message: `This upload takes at most ${max} bytes.`,
+    details: { max },
+  })
+}
+
+/** Takes a deferred length. */
+async function declareSize(work: Append, upload: Upload, size: number | undefined): Promise<Upload> {
+  if (size === undefined || size === upload.size) return upload
+  const { context, id, lock } = work
+  const grid = { ...gridOf(upload), size }
+  if (upload.size !== null || size < upload.ledger.extent(gridOf(upload))) {
+    throw new UploadError('INVALID_REQUEST', {
+      message:
+        upload.size === null
+          ? `Upload-Length is ${size}; more than that is stored already.`
+          : `The length of this upload is ${upload.size} and cannot be changed.`,
+      details: { field: 'Upload-Length' },
+    })
+  }
+  const { maxChunks } = context.storage.limits
+  if ((chunkCount(grid) ?? 0) > maxChunks) throw tooLarge(grid.chunkSize * maxChunks)
+  const change = { type: 'length', size, at: context.options.now() } as const
+  await context.storage.record(id, change)
+  return commit(context, upload, [change], lock)
+}
+
+/** Takes the body in, chunk by chunk; every byte received is durable and recorded when it returns or throws. */
+async function receive(work: Append, begun: Upload, offset: number): Promise<Upload> {
+  const { context, id, body, lock } = work
+  const { reader } = body
+  let upload = begun
+  let position = offset
+  for (;;) {
+    const most = upload.size ?? deferredCap(context, upload)
+    const number = chunkAt(gridOf(upload), position)
+    const room = Math.min(chunkStart(gridOf(upload), number + 1), most) - position
+    // The chunk is taken only when a byte for it is here: an idle writer must not keep others from the next chunk.
+    const first = await reader.next(Math.max(1, room))
+    if (first === null) break
+    if (room <= 0) throw tooLarge(most)
+    // What a client that has gone has sent is kept all the same, if the chunk is free.
+    const patience = body.gone.aborted ? { waitMs: 0 } : { waitMs: context.options.lockWaitMs, signal: body.gone }
+    await lock.moveTo(number, patience)
+    upload = await fresh(context, id)
+    const taken = await appendToChunk(work, upload, { position, first })
+    upload = taken.upload
+    position = taken.position
+  }
+  if (reader.end === 'complete') return upload
+  if (reader.end === 'stalled') throw new UploadError('TIMEOUT')
+  throw new UploadError(body.draining() ? 'DRAINING' : 'UPLOAD_LOCKED', {
+    ...(body.draining() ? {} : { message: 'Another request wants this upload. What was received is kept; resume.' }),
+  })
+}
+

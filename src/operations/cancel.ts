@@ -1,0 +1,58 @@
+import type { Caller } from '../access.ts'
+import { UploadError } from '../errors.ts'
+import type { UploadLock } from '../locks/locker.ts'
+import { isGone, isOpen, type Upload } from '../upload.ts'
+import { drive } from './complete.ts'
+import type { Context } from './context.ts'
+import { end } from './expire.ts'
+import { authorised, load, there } from './records.ts'
+
+/** See {@link Uploads.cancel}. */
+export function cancel(context: Context, id: string, caller: Caller): Promise<void> {
+  return context.bodies.run(async () => {
+    const upload = await authorised(context, id, 'cancel', caller)
+    if (isCancelled(upload)) return
+    await underWhole(context, id, async (now, lock) => {
+      if (isCancelled(now)) return
+      await end(context, now, 'cancelled', lock)
+    })
+  })
+}
+
+/** See {@link Uploads.terminate}. */
+export function terminate(context: Context, id: string, caller: Caller): Promise<void> {
+  return context.bodies.run(async () => {
+    const upload = there(await authorised(context, id, 'cancel', caller))
+    if (upload.status === 'completing') await drive(context, id)
+    await underWhole(context, id, async (now, lock) => {
+      await end(context, there(now), 'cancelled', lock)
+    })
+  })
+}
+
+/** True when there is nothing left to cancel; throws when it is too late to. */
+function isCancelled(upload: Upload): boolean {
+  if (upload.status === 'cancelled') return true
+  if (isGone(upload)) there(upload)
+  if (!isOpen(upload)) {
+    throw new UploadError('UPLOAD_COMPLETED', { message: 'This upload is complete and cannot be cancelled any more.' })
+  }
+  return false
+}
+
+/** Asks everybody at the upload to let go, and does the work under the whole lock on what it is by then. */
+async function underWhole(
+  context: Context,
+  id: string,
+  work: (upload: Upload, lock: UploadLock) => Promise<void>,
+): Promise<void> {
+  const { lockWaitMs } = context.options
+  const lock = await context.state.locks.acquire(id, { scope: { kind: 'whole' }, waitMs: lockWaitMs, ask: true })
+  try {
+    const upload = await load(context, id)
+    if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+    await work(upload, lock)
+  } finally {
+    await lock.release()
+  }
+}

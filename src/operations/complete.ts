@@ -1,0 +1,192 @@
+import type { Caller } from '../access.ts'
+import { UploadError } from '../errors.ts'
+import type { FileRecord } from '../files.ts'
+import type { UploadLock } from '../locks/locker.ts'
+import { gridOf, isOpen, type Upload } from '../upload.ts'
+import { dropTransients, type Context } from './context.ts'
+import { end } from './expire.ts'
+import { putChecksum } from './keep-digest.ts'
+import { authorised, commit, fresh, load, readable, there } from './records.ts'
+
+/** How a completion is asked for. */
+export interface CompleteInput {
+  /** How long to wait for the file's checksum, ms. @default 20 000 */
+  readonly waitMs?: number
+}
+
+/** A completed upload. */
+export interface Completed {
+  /** Its file; `checksum` is null while it is still being computed. */
+  readonly file: FileRecord
+}
+
+const DEFAULT_WAIT_MS = 20_000
+
+/** See {@link Uploads.complete}. */
+export function complete(context: Context, id: string, input: CompleteInput, caller: Caller): Promise<Completed> {
+  return context.bodies.run(async () => {
+    const deadline = performance.now() + (input.waitMs ?? DEFAULT_WAIT_MS)
+    const upload = there(await authorised(context, id, 'complete', caller))
+    if (upload.status !== 'uploaded') {
+      requireFull(upload)
+      // Not bounded by `waitMs`, which speaks of the checksum: a short wait must still find a file that is quickly made.
+      await within(drive(context, id), Math.max(deadline - performance.now(), context.options.lockWaitMs))
+    }
+    await digestBefore(context, id, deadline)
+    const file = await context.storage.files.get(upload.manifest.fileId)
+    if (file === null) throw new UploadError('UPLOAD_NOT_FOUND')
+    return { file }
+  })
+}
+
+/** See {@link Uploads.settle}. */
+export function settle(context: Context, id: string, caller: Caller, signal?: AbortSignal): Promise<Upload> {
+  return context.bodies.run(async () => {
+    let upload = await readable(context, id, caller)
+    if (isOpen(upload)) {
+      const lock = await context.state.locks.acquire(id, {
+        scope: { kind: 'append' },
+        waitMs: context.options.lockWaitMs,
+        ask: true,
+        ...(signal === undefined ? {} : { signal }),
+      })
+      try {
+        upload = await fresh(context, id)
+      } finally {
+        await lock.release()
+      }
+    }
+    return completeIfFull(context, upload)
+  })
+}
+
+/** Drives the completion of an upload whose chunks are all durable. @throws UploadError `UPLOAD_LOCKED` while it lasts */
+export async function completeIfFull(context: Context, upload: Upload): Promise<Upload> {
+  if (upload.status === 'uploaded' || !upload.ledger.isFull(gridOf(upload))) return upload
+  return within(drive(context, upload.manifest.id), context.options.lockWaitMs)
+}
+
+/** Completes an upload, once for all who ask at the same time; whoever touches it next takes it up again after a crash. */
+export function drive(context: Context, id: string): Promise<Upload> {
+  const underWay = context.completions.get(id)
+  if (underWay !== undefined) return underWay
+  const completion = context.bodies
+    .runAnyway(() => completeUnderLock(context, id))
+    .finally(() => context.completions.delete(id))
+  context.completions.set(id, completion)
+  return completion
+}
+
+async function completeUnderLock(context: Context, id: string): Promise<Upload> {
+  const { lockWaitMs } = context.options
+  const lock = await context.state.locks.acquire(id, { scope: { kind: 'whole' }, waitMs: lockWaitMs })
+  try {
+    const upload = await fresh(context, id)
+    return upload.status === 'uploaded' ? upload : await makeFile(context, upload, lock)
+  } finally {
+    await lock.release()
+  }
+}
+
+/**
+ * `completing` is recorded before anything moves, `uploaded` after the whole object stands. Killed in between at any
+ * point, storage says `completing`, every step may be done again, and nobody was told that the file is there.
+ */
+async function makeFile(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
+  const { storage } = context
+  const { id } = upload.manifest
+  requireFull(upload)
+  await storage.record(id, { type: 'completing' })
+  const completing = await commit(context, upload, [{ type: 'completing' }], lock)
+  await verifyDeclared(context, completing, lock)
+  const { storageChecksum } = await storage.assemble(completing)
+  const at = context.options.now()
+  const known = await fresh(context, id)
+  const file = fileRecord(known, at, storageChecksum)
+  await storage.files.put(file)
+  await storage.record(id, { type: 'ended', status: 'uploaded', at })
+  const uploaded = await commit(context, completing, [{ type: 'ended', status: 'uploaded', at }], lock)
+  // A digest that was kept while the record was being written found no finished file to put it into.
+  if (file.checksum === null && uploaded.digest !== null) await putChecksum(context, file.id, uploaded.digest)
+  dropTransients(context, id)
+  context.events.emit('completed', { ...file, checksum: uploaded.digest }, uploaded)
+  void context.digests.follow(id)
+  return uploaded
+}
+
+async function verifyDeclared(context: Context, upload: Upload, lock: UploadLock): Promise<void> {
+  const declared = upload.manifest.checksum
+  if (declared === null) return
+  const digest = await digestBefore(context, upload.manifest.id, Infinity)
+  if (digest === null) throw new UploadError(context.bodies.draining ? 'DRAINING' : 'STORAGE_UNAVAILABLE')
+  if (digest === declared) return
+  await end(context, upload, 'failed', lock)
+  throw new UploadError('CHECKSUM_MISMATCH', {
+    message: `The file has the SHA-256 ${digest}, not the declared ${declared}. The upload has failed; start a new one.`,
+    details: { expected: declared, actual: digest },
+  })
+}
+
+/** Waits for the whole-file digest until `deadline` (on `performance.now`); null when it is not known by then. */
+async function digestBefore(context: Context, id: string, deadline: number): Promise<string | null> {
+  for (let attempt = 0; ; attempt += 1) {
+    const upload = await load(context, id)
+    const left = deadline - performance.now()
+    if (upload === null || upload.digest !== null) return upload?.digest ?? null
+    // A follower may be about to stop when it is asked to follow: the second call starts a new one. More than that is
+    // a failure, which has been reported.
+    if (attempt > 2 || left <= 0) return null
+    await orTimeout(context.digests.follow(id), left)
+  }
+}
+
+function requireFull(upload: Upload): void {
+  const grid = gridOf(upload)
+  if (upload.ledger.isFull(grid)) return
+  const missing = upload.ledger.missing(grid)
+  throw new UploadError('CHUNKS_MISSING', {
+    ...(upload.size === null ? { message: 'The length of this upload is not known yet.' } : {}),
+    details: { missing, uploadedBytes: upload.ledger.durableBytes, totalSize: upload.size },
+  })
+}
+
+function fileRecord(upload: Upload, at: number, storageChecksum: string | undefined): FileRecord {
+  const { manifest } = upload
+  return {
+    id: manifest.fileId,
+    uploadId: manifest.id,
+    owner: manifest.owner,
+    name: manifest.fileName,
+    size: upload.size ?? 0,
+    contentType: manifest.contentType,
+    metadata: manifest.metadata,
+    uploadedAt: at,
+    checksum: upload.digest,
+    ...(storageChecksum === undefined ? {} : { storageChecksum }),
+  }
+}
+
+/** What `work` comes to, or `UPLOAD_LOCKED` after `ms`; the work goes on then. */
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let done = false
+  const result = work.finally(() => (done = true))
+  await orTimeout(
+    result.catch(() => {}),
+    ms,
+  )
+  if (!done) {
+    // Whoever asks next is told how it went.
+    result.catch(() => {})
+    throw new UploadError('UPLOAD_LOCKED', { message: 'The upload is being completed. Ask again.' })
+  }
+  return result
+}
+
+async function orTimeout(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => {
+    if (ms !== Infinity) timer = setTimeout(resolve, Math.max(0, ms))
+  })
+  await Promise.race([work, timeout])
+  clearTimeout(timer)
+}

@@ -1,0 +1,110 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { Caller } from '../access.ts'
+import { checkCreateInput, DEFAULT_CONTENT_TYPE, type CreateInput } from '../create-input.ts'
+import { UploadError } from '../errors.ts'
+import { chooseChunkSize } from '../grid.ts'
+import { Ledger } from '../ledger.ts'
+import type { Manifest, Upload } from '../upload.ts'
+import type { Context } from './context.ts'
+import { load, nextExpiry, there } from './records.ts'
+
+/** A client's promise that a repeated request means the same upload. */
+export interface Idempotency {
+  /** What the client calls the request. */
+  readonly key: string
+}
+
+/** For how long a key means the same upload, ms. */
+export const IDEMPOTENCY_MS = 24 * 3_600_000
+
+/** See {@link Uploads.create}. */
+export async function create(
+  context: Context,
+  input: CreateInput,
+  caller: Caller,
+  idempotency?: Idempotency,
+): Promise<Upload> {
+  return context.bodies.run(async () => {
+    if (!(await context.options.authorize(caller.principal, 'create', null))) throw new UploadError('FORBIDDEN')
+    const manifest = manifestFor(context, checkCreateInput(input), caller)
+    return idempotency === undefined
+      ? begin(context, manifest)
+      : beginOnce(context, manifest, claimKey(idempotency.key, caller), fingerprint(input))
+  })
+}
+
+function manifestFor(context: Context, input: CreateInput, caller: Caller): Manifest {
+  const { maxFileSize, chunkSize, storage, now } = context.options
+  if (maxFileSize !== null && input.fileSize !== null && input.fileSize > maxFileSize) {
+    throw new UploadError('FILE_TOO_LARGE', {
+      message: `The file has ${input.fileSize} bytes; this server takes at most ${maxFileSize}.`,
+      details: { max: maxFileSize },
+    })
+  }
+  return {
+    version: 1,
+    id: randomUUID(),
+    fileId: randomUUID(),
+    owner: caller.principal?.id ?? null,
+    fileName: input.fileName,
+    contentType: input.contentType ?? DEFAULT_CONTENT_TYPE,
+    metadata: input.metadata ?? {},
+    attributes: input.attributes ?? {},
+    chunkSize: chooseChunkSize(input.fileSize, input.chunkSize, chunkSize, storage.limits),
+    size: input.fileSize,
+    checksum: input.checksum ?? null,
+    createdAt: now(),
+  }
+}
+
+async function begin(context: Context, manifest: Manifest): Promise<Upload> {
+  if (!(await context.storage.create(manifest))) {
+    // Another request with the same key was faster: its upload is the one.
+    const other = await load(context, manifest.id)
+    if (other === null) throw new UploadError('UPLOAD_LOCKED')
+    return there(other)
+  }
+  const stored = {
+    manifest,
+    size: manifest.size,
+    status: 'initiated',
+    endedAt: null,
+    digest: null,
+    ledger: new Ledger(),
+  } as const
+  const upload = await context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
+  context.events.emit('created', upload)
+  return upload
+}
+
+/**
+ * The key is claimed for an id before the upload is made under that id. Killed in between, the repeated request finds the
+ * claim and no upload, and makes it: one key never makes two.
+ */
+async function beginOnce(context: Context, manifest: Manifest, key: string, print: string): Promise<Upload> {
+  const { now, storage } = context.options
+  const mine = { id: manifest.id, fingerprint: print, at: now() }
+  const standing = await storage.claim(key, mine, now() - IDEMPOTENCY_MS)
+  if (standing.fingerprint !== print) {
+    throw new UploadError('IDEMPOTENCY_KEY_REUSED', {
+      message: 'This Idempotency-Key was used within the last 24 h for another request. Use a new key.',
+    })
+  }
+  if (standing.id !== manifest.id) {
+    const upload = await load(context, standing.id)
+    if (upload !== null) return there(upload)
+  }
+  return begin(context, { ...manifest, id: standing.id })
+}
+
+function claimKey(key: string, caller: Caller): string {
+  return sha256(JSON.stringify([caller.principal?.id ?? null, key]))
+}
+
+function fingerprint(input: CreateInput): string {
+  return sha256(JSON.stringify(input))
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

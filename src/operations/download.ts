@@ -1,0 +1,24 @@
+import type { Readable } from 'node:stream'
+import type { Caller } from '../access.ts'
+import { UploadError } from '../errors.ts'
+import type { FileRecord } from '../files.ts'
+import type { Context } from './context.ts'
+import { authorised, there } from './records.ts'
+
+/** A finished file, and a way to its bytes. */
+export interface Download {
+  readonly file: FileRecord
+  /** Opens the bytes `[start, end)`; all of them by default. The caller reads or destroys the stream. */
+  open(start?: number, end?: number): Promise<Readable>
+}
+
+/** See {@link Uploads.download}. */
+export async function download(context: Context, id: string, caller: Caller): Promise<Download> {
+  const upload = there(await authorised(context, id, 'download', caller))
+  const file = upload.status === 'uploaded' ? await context.storage.files.get(upload.manifest.fileId) : null
+  if (file === null) throw new UploadError('UPLOAD_NOT_FOUND', { message: 'There is no finished file here.' })
+  return {
+    file,
+    open: (start = 0, end = file.size) => context.storage.openFile(file.id, start, end),
+  }
+}

@@ -1,0 +1,62 @@
+import { isUploadError } from '../errors.ts'
+import type { UploadLock } from '../locks/locker.ts'
+import { isOpen, type GoneStatus, type Upload } from '../upload.ts'
+import { dropTransients, type Context } from './context.ts'
+import { commit, load } from './records.ts'
+
+/**
+ * Carries out an expiry that is due, and returns the upload as it is then. Expiry is a recorded transition: while
+ * somebody is writing, the upload is alive, whatever the time says.
+ */
+export async function expireIfDue(context: Context, upload: Upload): Promise<Upload> {
+  if (!isDue(context, upload)) return upload
+  const { id } = upload.manifest
+  const lock = await idle(context, id)
+  if (lock === null) return upload
+  try {
+    const now = await load(context, id)
+    if (now === null || !isDue(context, now)) return now ?? upload
+    return await end(context, now, 'expired', lock)
+  } finally {
+    await lock.release()
+  }
+}
+
+/** Whether an open upload's time is over. */
+function isDue(context: Context, upload: Upload): boolean {
+  return isOpen(upload) && upload.expiresAt <= context.options.now()
+}
+
+/** The whole lock, if nobody holds anything of the upload; else null. */
+export async function idle(context: Context, id: string): Promise<UploadLock | null> {
+  try {
+    return await context.state.locks.acquire(id, { scope: { kind: 'whole' }, waitMs: 0 })
+  } catch (error) {
+    if (isUploadError(error) && error.code === 'UPLOAD_LOCKED') return null
+    throw error
+  }
+}
+
+/**
+ * Ends an upload for good, under the whole lock. The end is in storage before state hears of it and before a byte is
+ * deleted: killed before the record, the upload lives; after it, it is gone, and the sweeper deletes what is left.
+ */
+export async function end(context: Context, upload: Upload, status: GoneStatus, lock: UploadLock): Promise<Upload> {
+  const change = { type: 'ended', status, at: context.options.now() } as const
+  await context.storage.record(upload.manifest.id, change)
+  const ended = await commit(context, upload, [change], lock)
+  dropTransients(context, upload.manifest.id)
+  context.digests.drop(upload.manifest.id)
+  context.events.emit(status, ended)
+  await discard(context, ended)
+  return ended
+}
+
+/** Deletes the bytes of an ended upload. What fails here is done again by the sweeper, and is no client's trouble. */
+export async function discard(context: Context, upload: Upload): Promise<void> {
+  try {
+    await context.storage.discard(upload)
+  } catch (error) {
+    context.options.onError(error, `deleting the bytes of upload ${upload.manifest.id}`)
+  }
+}

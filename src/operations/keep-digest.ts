@@ -1,0 +1,18 @@
+import { isGone } from '../upload.ts'
+import type { Context } from './context.ts'
+import { commit, load } from './records.ts'
+
+/** Keeps the SHA-256 of a whole file: in storage, in state, and in the file's record where the file is finished already. */
+export async function keepDigest(context: Context, id: string, sha256: string): Promise<void> {
+  const upload = await load(context, id)
+  if (upload === null || isGone(upload)) return
+  await context.storage.record(id, { type: 'digest', sha256 })
+  const committed = await commit(context, upload, [{ type: 'digest', sha256 }], null)
+  if (committed.status === 'uploaded') await putChecksum(context, committed.manifest.fileId, sha256)
+}
+
+/** Puts the checksum into the record of a finished file. */
+export async function putChecksum(context: Context, fileId: string, sha256: string): Promise<void> {
+  const file = await context.storage.files.get(fileId)
+  if (file !== null && file.checksum === null) await context.storage.files.put({ ...file, checksum: sha256 })
+}

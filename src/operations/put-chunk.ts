@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import type { Caller } from '../access.ts'
+import type { LiveBody } from '../body/bodies.ts'
+import { ChunkIntake } from '../body/chunk-intake.ts'
+import { isUploadError, UploadError } from '../errors.ts'
+import { chunkCount, chunkLength, isChunkNumber } from '../grid.ts'
+import type { ChunkEntry } from '../ledger.ts'
+import type { UploadLock } from '../locks/locker.ts'
+import { gridOf, isOpen, type Upload } from '../upload.ts'
+import type { Context } from './context.ts'
+import { authorised, commit, fresh, speedometerOf, there } from './records.ts'
+
+/** One chunk as a client sends it. */
+export interface ChunkInput {
+  /** From 0. */
+  readonly number: number
+  /** The body as it comes from the socket: nothing else may read it. */
+  readonly body: Readable
+  /** Bytes the body says it has (Content-Length), or null. */
+  readonly contentLength: number | null
+  /** SHA-256 (hex, lower case) the body must have. */
+  readonly checksum?: string
+  /** Aborts when the client has gone. */
+  readonly signal?: AbortSignal
+}
+
+/** A stored chunk, and the upload after it. */
+export interface StoredChunk {
+  readonly entry: ChunkEntry
+  readonly upload: Upload
+}
+
+/** See {@link Uploads.putChunk}. */
+export async function putChunk(context: Context, id: string, input: ChunkInput, caller: Caller): Promise<StoredChunk> {
+  const upload = there(await authorised(context, id, 'write', caller))
+  checkPlace(context, upload, input)
+  const body = context.bodies.open(input.body, input.signal)
+  try {
+    const durable = upload.ledger.chunks.get(input.number)
+    if (durable !== undefined) return { entry: await compare(upload, durable, input, body), upload }
+    if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+    return await store(context, id, input, body)
+  } finally {
+    body.close()
+  }
+}
+
+function checkPlace(context: Context, upload: Upload, input: ChunkInput): void {
+  const grid = gridOf(upload)
+  const { maxChunks } = context.storage.limits
+  if (!isChunkNumber(grid, input.number, maxChunks)) {
+    const count = chunkCount(grid) ?? maxChunks
+    throw new UploadError('INVALID_CHUNK_NUMBER', {
+      message:
+        count === 0
+          ? 'This file has no chunks: complete it.'
+          : `Chunk ${input.number} does not exist: this upload has the chunks 0 to ${count - 1}.`,
+      details: { chunkNumber: input.number, totalChunks: chunkCount(grid) },
+    })
+  }
+  const length = chunkLength(grid, input.number)
+  const { maxFileSize } = context.options
+  if (upload.size === null && maxFileSize !== null && input.number * grid.chunkSize + length > maxFileSize) {
+    throw new UploadError('FILE_TOO_LARGE', { details: { max: maxFileSize } })
+  }
+  if (input.contentLength !== null && input.contentLength !== length) throw sizeMismatch(input, length, input.contentLength)
+}
+
+/** The same bytes for a durable chunk are no error, whatever the state; other bytes change nothing. */
+async function compare(upload: Upload, durable: ChunkEntry, input: ChunkInput, body: LiveBody): Promise<ChunkEntry> {
+  const hash = createHash('sha256')
+  const intake = new ChunkIntake({ length: chunkLength(gridOf(upload), input.number), position: 0, hash, writer: null })
+  await receive(intake, input, body)
+  if (intake.digest() === durable.sha256) return durable
+  throw new UploadError('CHUNK_CONFLICT', {
+    message: `Chunk ${input.number} is already stored with other bytes. Nothing was changed.`,
+    details: { chunkNumber: input.number, storedChecksum: durable.sha256, receivedChecksum: intake.digest() },
+  })
+}
+
+async function store(context: Context, id: string, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
+  const { lockWaitMs } = context.options
+  let asked = false
+  const lock = await context.state.locks.acquire(id, {
+    scope: { kind: 'chunk', number: input.number },
+    waitMs: lockWaitMs,
+    signal: body.gone,
+    onAsked: () => {
+      asked = true
+      body.stop()
+    },
+  })
+  try {
+    return await storeUnderLock(context, await fresh(context, id), input, body, lock)
+  } catch (error) {
+    if (!asked) throw error
+    await lock.release()
+    throw await afterAsked(context, id, input.number)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function storeUnderLock(
+  context: Context,
+  upload: Upload,
+  input: ChunkInput,
+  body: LiveBody,
+  lock: UploadLock,
+): Promise<StoredChunk> {
+  // A deferred length may have been declared while this request waited: its place is checked again.
+  checkPlace(context, upload, input)
+  const durable = upload.ledger.chunks.get(input.number)
+  if (durable !== undefined) return { entry: await compare(upload, durable, input, body), upload }
+  if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+  const tail = upload.ledger.tail?.number === input.number ? upload.ledger.tail : null
+  speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
+  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0)
+  let entry: ChunkEntry
+  try {
+    const length = chunkLength(gridOf(upload), input.number)
+    const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, tail })
+    await receive(intake, input, body)
+    entry = { number: input.number, size: length, sha256: intake.digest(), at: context.options.now() }
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+  // Killed before this, the chunk was never there; after it, storage has it and a merge finds it; the client is told last.
+  await writer.finish(entry)
+  return { entry, upload: await commit(context, upload, [{ type: 'chunk', entry }], lock) }
+}
+
+/** Reads the body to its end, which must be the chunk's, with the declared checksum. */
+async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): Promise<void> {
+  const { reader } = body
+  for (;;) {
+    // One byte more than fits is asked for, so that a body that is too long is seen.
+    const buffers = await reader.next(intake.remaining + 1)
+    if (buffers === null) break
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    if (bytes > intake.remaining) throw sizeMismatch(input, intake.length, null)
+    await intake.take(buffers)
+  }
+  if (reader.end === 'stopped') throw new UploadError(body.draining() ? 'DRAINING' : 'UPLOAD_LOCKED')
+  if (reader.end !== 'complete') throw new UploadError('TIMEOUT', { message: 'The body stopped before its end. Send the chunk again.' })
+  if (intake.remaining > 0) throw sizeMismatch(input, intake.length, intake.position)
+  const received = intake.digest()
+  if (input.checksum !== undefined && input.checksum !== received) {
+    throw new UploadError('CHECKSUM_MISMATCH', {
+      message: `The body has the SHA-256 ${received}, not the declared ${input.checksum}. Nothing of it was kept; send it again.`,
+      details: { chunkNumber: input.number, expected: input.checksum, actual: received },
+    })
+  }
+}
+
+/** What a chunk is told that made way: the outcome of what it made way for. */
+async function afterAsked(context: Context, id: string, number: number): Promise<UploadError> {
+  try {
+    const { lockWaitMs } = context.options
+    const turn = await context.state.locks.acquire(id, { scope: { kind: 'chunk', number }, waitMs: lockWaitMs })
+    await turn.release()
+    await fresh(context, id)
+  } catch (error) {
+    if (isUploadError(error)) return error
+    throw error
+  }
+  return new UploadError('UPLOAD_LOCKED')
+}
+
+function sizeMismatch(input: ChunkInput, expected: number, actual: number | null): UploadError {
+  const got = actual === null ? 'more' : `${actual}`
+  return new UploadError('CHUNK_SIZE_MISMATCH', {
+    message: `Chunk ${input.number} has ${expected} bytes; the body has ${got}.`,
+    details: { chunkNumber: input.number, expected, actual },
+  })
+}

@@ -1,0 +1,110 @@
+import type { Action, Caller } from '../access.ts'
+import { UploadError } from '../errors.ts'
+import type { UploadLock } from '../locks/locker.ts'
+import { Speedometer } from '../speedometer.ts'
+import { goneError, isGone, type Change, type StoredUpload, type Upload } from '../upload.ts'
+import type { Context } from './context.ts'
+import { expireIfDue } from './expire.ts'
+
+const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** The upload, from state or else from storage; null where there is none. Nobody is asked. */
+export async function load(context: Context, id: string): Promise<Upload | null> {
+  if (!UPLOAD_ID.test(id)) return null
+  return (await context.state.find(id)) ?? recover(context, id)
+}
+
+/** Merges what storage knows of an upload into state: the one recovery there is. */
+export function recover(context: Context, id: string): Promise<Upload | null> {
+  const underWay = context.recoveries.get(id)
+  if (underWay !== undefined) return underWay
+  const recovery = adoptStored(context, id).finally(() => context.recoveries.delete(id))
+  context.recoveries.set(id, recovery)
+  return recovery
+}
+
+async function adoptStored(context: Context, id: string): Promise<Upload | null> {
+  const stored = await context.storage.load(id)
+  return stored === null ? null : context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
+}
+
+/** When an upload that shows life now will expire: sliding, within its longest life. */
+export function nextExpiry(context: Context, upload: StoredUpload): number {
+  const { now, expiresAfterMs, maxLifetimeMs } = context.options
+  return Math.min(now() + expiresAfterMs, upload.manifest.createdAt + maxLifetimeMs)
+}
+
+/**
+ * The upload, if the caller may do this to it; an expiry that is due has been carried out.
+ * @throws UploadError `UPLOAD_NOT_FOUND`, also for what the caller may not see
+ */
+export async function authorised(context: Context, id: string, action: Action, caller: Caller): Promise<Upload> {
+  const upload = await load(context, id)
+  if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+  const subject = { id, owner: upload.manifest.owner }
+  if (!(await context.options.authorize(caller.principal, action, subject))) throw new UploadError('UPLOAD_NOT_FOUND')
+  if (isTombstoneOver(context, upload)) throw new UploadError('UPLOAD_NOT_FOUND')
+  return expireIfDue(context, upload)
+}
+
+/** An upload that is there for the caller to read. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
+export async function readable(context: Context, id: string, caller: Caller): Promise<Upload> {
+  return there(await authorised(context, id, 'read', caller))
+}
+
+/** @throws UploadError with a 410 code when the upload is gone */
+export function there(upload: Upload): Upload {
+  if (isGone(upload)) throw goneError(upload.status)
+  return upload
+}
+
+/** The upload as it is now, under a lock the caller holds. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
+export async function fresh(context: Context, id: string): Promise<Upload> {
+  const upload = await load(context, id)
+  if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+  return there(upload)
+}
+
+/** Whether a gone upload need not be remembered any more. */
+export function isTombstoneOver(context: Context, upload: Upload): boolean {
+  return isGone(upload) && (upload.endedAt ?? 0) + context.options.tombstoneMs <= context.options.now()
+}
+
+/**
+ * Commits changes that storage has recorded already, under the lock; new bytes move the expiry and are told to whoever
+ * listens. State that has forgotten the upload learns it from storage first.
+ * @throws UploadError `UPLOAD_LOCKED` when the lock is lost, 410 codes when the upload is gone
+ */
+export async function commit(
+  context: Context,
+  upload: Upload,
+  changes: readonly Change[],
+  lock: UploadLock | null,
+): Promise<Upload> {
+  const { id } = upload.manifest
+  const expiresAt = changes.some((change) => change.type === 'digest') ? upload.expiresAt : nextExpiry(context, upload)
+  let committed = await context.state.commit(id, changes, { lock, expiresAt })
+  if (committed === null && (await recover(context, id)) !== null) {
+    committed = await context.state.commit(id, changes, { lock, expiresAt })
+  }
+  if (committed === null) throw new UploadError('UPLOAD_NOT_FOUND')
+  if (changes.some((change) => change.type === 'chunk' || change.type === 'tail')) progressed(context, committed)
+  return committed
+}
+
+function progressed(context: Context, upload: Upload): void {
+  speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
+  context.events.emit('progress', upload)
+  void context.digests.follow(upload.manifest.id)
+}
+
+/** The upload's speedometer; begins one where bytes are about to come. */
+export function speedometerOf(context: Context, upload: Upload): Speedometer {
+  const { id } = upload.manifest
+  let meter = context.speeds.get(id)
+  if (meter === undefined) {
+    meter = new Speedometer()
+    context.speeds.set(id, meter)
+  }
+  return meter
+}

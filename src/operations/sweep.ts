@@ -1,0 +1,102 @@
+import { isGone, isOpen, type Upload } from '../upload.ts'
+import { drive } from './complete.ts'
+import type { Context } from './context.ts'
+import { IDEMPOTENCY_MS } from './create.ts'
+import { discard, expireIfDue, idle } from './expire.ts'
+import { isTombstoneOver, load } from './records.ts'
+
+/** How often the expiry index is asked at the least, ms. */
+const LONGEST_DUE_MS = 60_000
+const SHORTEST_DUE_MS = 1000
+
+/**
+ * Walks every upload at start and hourly: takes up completions and digests that a crash interrupted, expires what is due,
+ * deletes what ended, forgets tombstones. In between it asks the expiry index.
+ */
+export class Sweeper {
+  readonly #context: Context
+  readonly #timers: NodeJS.Timeout[] = []
+  #running: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  start(): void {
+    const { sweepIntervalMs, expiresAfterMs } = this.#context.options
+    const dueMs = Math.min(LONGEST_DUE_MS, Math.max(SHORTEST_DUE_MS, Math.floor(expiresAfterMs / 4)))
+    this.#timers.push(
+      setInterval(() => this.#enqueue(() => this.sweep()), sweepIntervalMs),
+      setInterval(() => this.#enqueue(() => this.#expireDue()), dueMs),
+    )
+    this.#enqueue(() => this.sweep())
+  }
+
+  /** Begins nothing more; resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#running
+  }
+
+  /** Walks every upload once. */
+  async sweep(): Promise<void> {
+    const { storage, options } = this.#context
+    for await (const id of storage.list()) {
+      if (this.#stopped) return
+      await this.#guarded(() => this.#visit(id), `sweeping upload ${id}`)
+    }
+    await storage.sweep(options.now() - IDEMPOTENCY_MS)
+  }
+
+  async #expireDue(): Promise<void> {
+    const { state, options } = this.#context
+    for (const id of await state.due(options.now())) {
+      if (this.#stopped) return
+      await this.#guarded(() => this.#visit(id), `expiring upload ${id}`)
+    }
+  }
+
+  async #visit(id: string): Promise<void> {
+    const upload = await load(this.#context, id)
+    if (upload === null) return
+    if (isGone(upload)) await this.#bury(upload)
+    else if (upload.status === 'completing') await drive(this.#context, id)
+    else if (isOpen(upload)) await expireIfDue(this.#context, upload)
+    else await this.#retire(upload)
+  }
+
+  /** A crash may have come between an end and the deletion of its bytes. */
+  async #bury(upload: Upload): Promise<void> {
+    const { id } = upload.manifest
+    await discard(this.#context, upload)
+    if (!isTombstoneOver(this.#context, upload)) return
+    const lock = await idle(this.#context, id)
+    if (lock === null) return
+    try {
+      await this.#context.storage.forget(id)
+      await this.#context.state.forget(id)
+    } finally {
+      await lock.release()
+    }
+  }
+
+  /** A finished upload whose digest is known needs no memory: who asks for it loads it again. */
+  async #retire(upload: Upload): Promise<void> {
+    if (upload.digest === null) await this.#context.digests.follow(upload.manifest.id)
+    else await this.#context.state.forget(upload.manifest.id)
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#running = this.#running.then(() => (this.#stopped ? undefined : this.#guarded(work, 'sweeping')))
+  }
+
+  async #guarded(work: () => Promise<void>, where: string): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#context.options.onError(error, where)
+    }
+  }
+}

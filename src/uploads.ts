@@ -1,0 +1,164 @@
+import type { Caller } from './access.ts'
+import type { CreateInput } from './create-input.ts'
+import type { UploadEvents } from './events.ts'
+import type { FileRecord } from './files.ts'
+import type { ChunkEntry } from './ledger.ts'
+import { append, type AppendInput } from './operations/append.ts'
+import { cancel, terminate } from './operations/cancel.ts'
+import { complete, settle, type Completed, type CompleteInput } from './operations/complete.ts'
+import { create, type Idempotency } from './operations/create.ts'
+import { createContext, type Context } from './operations/context.ts'
+import { download, type Download } from './operations/download.ts'
+import { progress, resume } from './operations/progress.ts'
+import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
+import { readable } from './operations/records.ts'
+import { Sweeper } from './operations/sweep.ts'
+import type { UploadsOptions } from './options.ts'
+import type { Progress } from './progress.ts'
+import type { Upload } from './upload.ts'
+
+/**
+ * The core. Every face calls this and nothing deeper; every method asks `authorize` before it tells or changes anything.
+ * A method that is denied an upload throws `UPLOAD_NOT_FOUND`, as for one that does not exist.
+ */
+export class Uploads {
+  readonly #context: Context
+  readonly #sweeper: Sweeper
+
+  /** @throws TypeError naming the option that is wrong */
+  constructor(options: UploadsOptions) {
+    this.#context = createContext(options)
+    this.#sweeper = new Sweeper(this.#context)
+  }
+
+  /** What happens to uploads, as typed events. */
+  get events(): UploadEvents {
+    return this.#context.events
+  }
+
+  /** Largest file, bytes, or null. */
+  get maxFileSize(): number | null {
+    return this.#context.options.maxFileSize
+  }
+
+  /** Whether {@link Uploads.close} has begun. */
+  get draining(): boolean {
+    return this.#context.bodies.draining
+  }
+
+  /**
+   * Gets storage ready and starts sweeping, which takes up again what a crash interrupted. Call it once, before requests.
+   * @throws Error in one line, for the operator, when storage cannot be had
+   */
+  async open(): Promise<void> {
+    await this.#context.options.storage.open()
+    this.#sweeper.start()
+  }
+
+  /**
+   * Begins an upload. With the same idempotency key, principal and input as within the last 24 h: the upload begun then.
+   * @throws UploadError `INVALID_REQUEST`, `FILE_TOO_LARGE`, `FORBIDDEN`, `IDEMPOTENCY_KEY_REUSED`
+   */
+  create(input: CreateInput, caller: Caller, idempotency?: Idempotency): Promise<Upload> {
+    return create(this.#context, input, caller, idempotency)
+  }
+
+  /** The upload as the ledger has it, without waiting for anybody. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
+  find(id: string, caller: Caller): Promise<Upload> {
+    return readable(this.#context, id, caller)
+  }
+
+  /**
+   * The upload with an offset that will not move under the caller: a live append is asked to let go and has recorded what
+   * it received; where every chunk is durable, completion has been driven.
+   * @throws UploadError `UPLOAD_LOCKED` while that takes too long; `UPLOAD_NOT_FOUND`, or 410 codes
+   */
+  settle(id: string, caller: Caller, signal?: AbortSignal): Promise<Upload> {
+    return settle(this.#context, id, caller, signal)
+  }
+
+  /**
+   * Appends a body at the offset (the tus face). Keeps every byte received, also when the body is cut.
+   * @throws UploadError `OFFSET_MISMATCH` (details.offset), `CHUNK_CONFLICT`, `UPLOAD_LOCKED`, `FILE_TOO_LARGE`, `TIMEOUT`,
+   * `STORAGE_FULL`, 410 codes
+   */
+  append(id: string, input: AppendInput, caller: Caller): Promise<Upload> {
+    return append(this.#context, id, input, caller)
+  }
+
+  /**
+   * Stores one chunk (the JSON face). The same bytes for a durable chunk answer with the recorded entry, in any state.
+   * @throws UploadError `INVALID_CHUNK_NUMBER`, `CHUNK_SIZE_MISMATCH`, `CHECKSUM_MISMATCH`, `CHUNK_CONFLICT`,
+   * `UPLOAD_LOCKED`, `UPLOAD_COMPLETED`, `TIMEOUT`, `STORAGE_FULL`, 410 codes
+   */
+  putChunk(
+    id: string,
+    input: ChunkInput,
+    caller: Caller,
+  ): Promise<{ readonly entry: ChunkEntry; readonly upload: Upload }> {
+    return putChunk(this.#context, id, input, caller)
+  }
+
+  /** How far the upload is. Takes no lock. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
+  progress(id: string, caller: Caller): Promise<Progress> {
+    return progress(this.#context, id, caller)
+  }
+
+  /**
+   * Makes the file of a full ledger. Idempotent.
+   * @throws UploadError `CHUNKS_MISSING` (details.missing), `CHECKSUM_MISMATCH`, `UPLOAD_LOCKED`, 410 codes
+   */
+  complete(id: string, input: CompleteInput, caller: Caller): Promise<Completed> {
+    return complete(this.#context, id, input, caller)
+  }
+
+  /** Extends the upload's life and says what is missing. @throws UploadError as progress, and `UPLOAD_COMPLETED` */
+  resume(id: string, caller: Caller): Promise<Progress> {
+    return resume(this.#context, id, caller)
+  }
+
+  /** Cancels an unfinished upload; again: the same. @throws UploadError `UPLOAD_COMPLETED`, `UPLOAD_LOCKED`, 410 codes */
+  cancel(id: string, caller: Caller): Promise<void> {
+    return cancel(this.#context, id, caller)
+  }
+
+  /** Cancels an unfinished upload, or removes a finished one with its file (tus termination). */
+  terminate(id: string, caller: Caller): Promise<void> {
+    return terminate(this.#context, id, caller)
+  }
+
+  /**
+   * The finished file of an upload, and a way to read its bytes.
+   * @throws UploadError `UPLOAD_NOT_FOUND`, also when it is not finished; 410 codes
+   */
+  download(id: string, caller: Caller): Promise<Download> {
+    return download(this.#context, id, caller)
+  }
+
+  /**
+   * Takes no new work, ends the bodies under way after what they brought is durable and recorded, and closes storage
+   * and state. Idempotent.
+   */
+  async close(): Promise<void> {
+    const { bodies, digests, options } = this.#context
+    if (bodies.draining) return bodies.settled()
+    const settled = bodies.drain()
+    await options.storage.drain()
+    // Digests first: a completion that waits for one would be waited for in vain.
+    await digests.stop()
+    await settled
+    await this.#sweeper.stop()
+    await options.state.close()
+    await options.storage.close()
+  }
+}
+
+/**
+ * Makes the core over a storage, and a state where more than this process writes.
+ * @throws TypeError naming the option that is wrong
+ */
+export function createUploads(options: UploadsOptions): Uploads {
+  return new Uploads(options)
+}
+
+export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, FileRecord, Idempotency }
