@@ -1,0 +1,85 @@
+import { isUploadError, RETRY_AFTER_S, toUploadError } from '../errors.ts'
+import type { FaceReply } from '../http.ts'
+import { isOpen } from '../upload.ts'
+import { offsetOf } from './offset.ts'
+import type { TusRequest } from './request-context.ts'
+import { TUS_VERSION } from './request-headers.ts'
+import { formatUploadMetadata } from './upload-metadata.ts'
+
+/** Headers of @tus/server's that go to the client; CORS has another owner, and content headers are written anew. */
+const KEPT = [
+  'Cache-Control',
+  'Location',
+  'Tus-Extension',
+  'Tus-Max-Size',
+  'Tus-Version',
+  'Upload-Defer-Length',
+  'Upload-Length',
+  'Upload-Offset',
+] as const
+
+/** @tus/server's answer as a reply. */
+export async function fromResponse(response: Response): Promise<FaceReply> {
+  const headers: Record<string, string> = {}
+  for (const name of KEPT) {
+    const value = response.headers.get(name)
+    if (value !== null) headers[name] = value
+  }
+  const body = await response.text()
+  return { status: response.status, headers, body: body === '' ? null : body }
+}
+
+/** The answer to an error that did not pass @tus/server. */
+export function errorReply(thrown: unknown): FaceReply {
+  const error = toUploadError(thrown)
+  const headers: Record<string, string> = {}
+  const allow = error.details?.['allow']
+  if (error.code === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) headers['Allow'] = allow.join(', ')
+  if (error.code === 'TUS_VERSION_MISMATCH') headers['Tus-Version'] = TUS_VERSION
+  return { status: error.status_code, headers, body: error.body }
+}
+
+/** Adds what the protocol wants on every answer. */
+export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
+  // A HEAD that fails with 500 or 503 makes clients start over from byte 0; 423 makes them ask again.
+  const passing = request.method === 'HEAD' && reply.status >= 500
+  const status = passing ? 423 : reply.status
+  const headers: Record<string, string> = {
+    ...(request.method === 'OPTIONS' ? {} : { 'Tus-Resumable': TUS_VERSION }),
+    'Cache-Control': 'no-store',
+    ...reply.headers,
+    ...uploadHeaders(request, status),
+  }
+  if (status === 423) headers['Retry-After'] = String(RETRY_AFTER_S)
+  if (typeof reply.body === 'string') headers['Content-Type'] = 'text/plain; charset=utf-8'
+  return {
+    status,
+    headers,
+    // "204 No Content" has none, and a HEAD's answer has none.
+    body: request.method === 'HEAD' || status === 204 ? null : reply.body,
+    ...(isTrouble(request.error) ? { error: request.error } : {}),
+  }
+}
+
+function uploadHeaders({ method, upload, error }: TusRequest, status: number): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (upload !== null && isOpen(upload)) {
+    // "This header MUST be included in every PATCH response if the upload is going to expire."
+    headers['Upload-Expires'] = new Date(upload.expiresAt).toUTCString()
+  }
+  if (upload !== null && method === 'HEAD' && status === 200) {
+    const metadata = formatUploadMetadata(upload)
+    if (metadata !== null) headers['Upload-Metadata'] = metadata
+  }
+  if (status === 409) {
+    const told = isUploadError(error) ? error.details?.['offset'] : undefined
+    const offset = typeof told === 'number' ? told : upload === null ? null : offsetOf(upload)
+    if (offset !== null) headers['Upload-Offset'] = String(offset)
+  }
+  return headers
+}
+
+function isTrouble(error: unknown): boolean {
+  return error !== undefined && error !== null
+}
+

@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { UploadError } from '../errors.ts'
+import type { Creation, Patch } from './request-context.ts'
+import { contentLength, hasBody, isOffsetOctetStream, OFFSET_OCTET_STREAM, wholeNumber } from './request-headers.ts'
+import { parseUploadMetadata } from './upload-metadata.ts'
+
+/**
+ * Reads the headers of a creation. Whether a length is there, and one only, @tus/server checks.
+ * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`
+ */
+export function readCreation(headers: IncomingHttpHeaders): Creation {
+  // "The request MAY include a body"; it is one with this content type only (creation-with-upload).
+  if (hasBody(headers) && !isOffsetOctetStream(headers)) throw wrongType('A POST with a body')
+  const raw = headers['upload-metadata']
+  return {
+    input: {
+      ...parseUploadMetadata(typeof raw === 'string' ? raw : undefined),
+      fileSize: wholeNumber(headers, 'Upload-Length') ?? null,
+    },
+    contentLength: hasBody(headers) ? contentLength(headers) : 0,
+  }
+}
+
+/**
+ * Reads the headers of an append.
+ * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`
+ */
+export function readPatch(headers: IncomingHttpHeaders): Patch {
+  // "All PATCH requests MUST use Content-Type: application/offset+octet-stream, otherwise the server SHOULD return a 415".
+  if (!isOffsetOctetStream(headers)) throw wrongType('A PATCH')
+  if (wholeNumber(headers, 'Upload-Offset') === undefined) {
+    throw new UploadError('INVALID_REQUEST', {
+      message: 'A PATCH needs the header Upload-Offset.',
+      details: { field: 'Upload-Offset' },
+    })
+  }
+  const declaredSize = wholeNumber(headers, 'Upload-Length')
+  return {
+    contentLength: hasBody(headers) ? contentLength(headers) : 0,
+    ...(declaredSize === undefined ? {} : { declaredSize }),
+  }
+}
+
+function wrongType(what: string): UploadError {
+  return new UploadError('UNSUPPORTED_MEDIA_TYPE', { message: `${what} must have the Content-Type ${OFFSET_OCTET_STREAM}.` })
+}

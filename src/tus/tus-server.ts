@@ -1,0 +1,108 @@
+import { Server } from '@tus/server'
+import { toUploadError, UploadError } from '../errors.ts'
+import type { FaceReply, FaceRequest } from '../http.ts'
+import type { Uploads } from '../uploads.ts'
+import { CoreStore } from './core-store.ts'
+import { get } from './get.ts'
+import { errorReply, finishReply, fromResponse } from './reply.ts'
+import { type TusRequest, tusRequest, withTusRequest } from './request-context.ts'
+import { effectiveMethod, headersForTus, refuseVersion } from './request-headers.ts'
+import { readCreation, readPatch } from './requests.ts'
+
+/** What the tus face is made of. */
+export interface TusServerOptions {
+  readonly uploads: Uploads
+  /** Where it is mounted, with the leading slash: stands in `Location`. */
+  readonly path: string
+  /** Scheme and host for an absolute `Location`. @default a relative one */
+  readonly publicUrl?: string
+}
+
+/** Methods of one upload, and of the collection. */
+const UPLOAD_METHODS: readonly string[] = ['HEAD', 'PATCH', 'DELETE', 'GET', 'OPTIONS']
+const COLLECTION_METHODS: readonly string[] = ['POST', 'OPTIONS']
+
+/**
+ * The tus 1.0 face: @tus/server's handlers over the core. Bodies are read from the Node request by the core; what
+ * @tus/server answers otherwise than the specification says is answered before @tus/server sees it.
+ */
+export class TusServer {
+  readonly #uploads: Uploads
+  readonly #server: Server
+
+  constructor(options: TusServerOptions) {
+    this.#uploads = options.uploads
+    this.#server = new Server({
+      path: options.path,
+      datastore: new CoreStore(options.uploads),
+      // Locks are the core's own.
+      locker: { newLock: () => ({ lock: async () => {}, unlock: async () => {} }) },
+      lockDrainTimeout: 1,
+      maxSize: options.uploads.maxFileSize ?? 0,
+      namingFunction: () => 'named-by-the-core',
+      generateUrl: (_request, { path, id }) => `${options.publicUrl ?? ''}${path}/${id}`,
+      onResponseError: (_request, error) => remember(error),
+    })
+  }
+
+  /** Answers one request. Never throws. */
+  async handle(request: FaceRequest): Promise<FaceReply> {
+    const method = effectiveMethod(request.raw.method ?? 'GET', request.raw.headers)
+    const tus: TusRequest = {
+      method,
+      raw: request.raw,
+      caller: { principal: request.principal },
+      create: null,
+      patch: null,
+      upload: null,
+      error: undefined,
+    }
+    try {
+      return finishReply(tus, await this.#answer(tus, uploadId(request.path)))
+    } catch (error) {
+      return finishReply({ ...tus, error }, errorReply(error))
+    }
+  }
+
+  async #answer(tus: TusRequest, id: string | null): Promise<FaceReply> {
+    refuseMethod(tus.method, id)
+    if (tus.method === 'GET') return get(this.#uploads, id ?? '', tus.caller)
+    refuseVersion(tus.method, tus.raw.headers)
+    if (tus.method === 'POST') tus.create = readCreation(tus.raw.headers)
+    if (tus.method === 'PATCH') tus.patch = readPatch(tus.raw.headers)
+    const path = `${this.#server.options.path}/${id === null ? '' : encodeURIComponent(id)}`
+    const web = new Request(`http://holdfast.invalid${path}`, {
+      method: tus.method,
+      headers: headersForTus(tus.method, tus.raw.headers),
+    })
+    return fromResponse(await withTusRequest(tus, () => this.#server.handleWeb(web)))
+  }
+}
+
+/** The id a path names, or null for the collection. A path that names neither is an upload that does not exist. */
+function uploadId(path: string): string | null {
+  const segment = path.replace(/^\//, '').replace(/\/$/, '')
+  if (segment === '') return null
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw new UploadError('UPLOAD_NOT_FOUND')
+  }
+}
+
+function refuseMethod(method: string, id: string | null): void {
+  const allowed = id === null ? COLLECTION_METHODS : UPLOAD_METHODS
+  if (allowed.includes(method)) return
+  throw new UploadError('METHOD_NOT_ALLOWED', {
+    message: `${method} is not supported here; supported are ${allowed.join(', ')}.`,
+    details: { allow: allowed },
+  })
+}
+
+/** @tus/server's own errors, and ours, reach the client as they are; of anything else it is told nothing. */
+function remember(error: unknown): { status_code: number; body: string } | undefined {
+  tusRequest().error = error
+  if (typeof error === 'object' && error !== null && 'status_code' in error) return undefined
+  const { status_code, body } = toUploadError(error)
+  return { status_code, body }
+}
