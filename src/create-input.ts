@@ -27,7 +27,8 @@ export const MAX_NAME_BYTES = 255
 export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
 /** RFC 9110 section 8.3.1: type "/" subtype, with parameters. */
-const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\\r\n]|\\[^\r\n])*"))*$/
+const MEDIA_TYPE =
+  /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\\r\n]|\\[^\r\n])*"))*$/
 
 /** Whether a text is a well-formed media type of a bearable length. */
 export function isMediaType(text: string): boolean {

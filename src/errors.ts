@@ -122,8 +122,18 @@ export function toUploadError(value: unknown): UploadError {
   if (isUploadError(value)) return value
   const code = value instanceof Error && 'code' in value ? value.code : undefined
   if (code === 'ENOSPC' || code === 'EDQUOT') return new UploadError('STORAGE_FULL', { cause: value })
-  if (typeof code === 'string' && SYSTEM_CODES.has(code)) return new UploadError('STORAGE_UNAVAILABLE', { cause: value })
+  if (typeof code === 'string' && SYSTEM_CODES.has(code))
+    return new UploadError('STORAGE_UNAVAILABLE', { cause: value })
   return new UploadError('INTERNAL', { cause: value })
 }
 
-const SYSTEM_CODES: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'EBUSY', 'ESTALE', 'EACCES', 'EPERM'])
+const SYSTEM_CODES: ReadonlySet<string> = new Set([
+  'EIO',
+  'EROFS',
+  'EMFILE',
+  'ENFILE',
+  'EBUSY',
+  'ESTALE',
+  'EACCES',
+  'EPERM',
+])

@@ -28,7 +28,7 @@ export class UploadEvents extends EventEmitter<UploadEventMap> {
     try {
       return super.emit<K>(name, ...(args as never))
     } catch (error) {
-      this.#onError(error, `a listener of '${String(name)}'`)
+      this.#onError(error, `a listener of '${name}'`)
       return true
     }
   }

@@ -7,11 +7,12 @@ import { append, type AppendInput } from './operations/append.ts'
 import { cancel, terminate } from './operations/cancel.ts'
 import { complete, settle, type Completed, type CompleteInput } from './operations/complete.ts'
 import { create, type Idempotency } from './operations/create.ts'
-import { createContext, type Context } from './operations/context.ts'
+import { readable } from './operations/authorised.ts'
+import type { Context } from './operations/context.ts'
+import { createContext } from './operations/create-context.ts'
 import { download, type Download } from './operations/download.ts'
 import { progress, resume } from './operations/progress.ts'
 import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
-import { readable } from './operations/records.ts'
 import { Sweeper } from './operations/sweep.ts'
 import type { UploadsOptions } from './options.ts'
 import type { Progress } from './progress.ts'
@@ -24,6 +25,7 @@ import type { Upload } from './upload.ts'
 export class Uploads {
   readonly #context: Context
   readonly #sweeper: Sweeper
+  #closed: Promise<void> = Promise.resolve()
 
   /** @throws TypeError naming the option that is wrong */
   constructor(options: UploadsOptions) {
@@ -140,14 +142,19 @@ export class Uploads {
    * and state. Idempotent.
    */
   async close(): Promise<void> {
-    const { bodies, digests, options } = this.#context
-    if (bodies.draining) return bodies.settled()
-    const settled = bodies.drain()
+    const { bodies } = this.#context
+    if (bodies.draining) return this.#closed
+    bodies.drain()
+    this.#closed = this.#close(this.#context)
+    return this.#closed
+  }
+
+  async #close({ bodies, digests, options }: Context): Promise<void> {
     await options.storage.drain()
     // Digests first: a completion that waits for one would be waited for in vain.
     await digests.stop()
-    await settled
     await this.#sweeper.stop()
+    await bodies.settled()
     await options.state.close()
     await options.storage.close()
   }

@@ -21,8 +21,7 @@ export class Bodies {
   readonly #live = new Set<LiveBody>()
   #work = 0
   #draining = false
-  #settled: Promise<void> | null = null
-  #onIdle: (() => void) | null = null
+  readonly #onIdle: (() => void)[] = []
 
   constructor(idleTimeoutMs: number) {
     this.#idleTimeoutMs = idleTimeoutMs
@@ -93,24 +92,23 @@ export class Bodies {
     }
   }
 
-  /** Takes nothing new, stops the bodies, and resolves when all work has settled. */
-  drain(): Promise<void> {
+  /** Takes nothing new, and stops the bodies. */
+  drain(): void {
     this.#draining = true
     for (const body of this.#live) body.stop()
-    return this.settled()
   }
 
   /** Resolves when nothing is under way. */
-  settled(): Promise<void> {
-    this.#settled ??= new Promise((resolve) => {
-      this.#onIdle = resolve
-      this.#checkIdle()
-    })
-    return this.#settled
+  async settled(): Promise<void> {
+    while (this.#isBusy()) await new Promise<void>((resolve) => this.#onIdle.push(resolve))
+  }
+
+  #isBusy(): boolean {
+    return this.#live.size > 0 || this.#work > 0
   }
 
   #checkIdle(): void {
-    if (this.#draining && this.#live.size === 0 && this.#work === 0) this.#onIdle?.()
+    if (!this.#isBusy()) for (const wake of this.#onIdle.splice(0)) wake()
   }
 
   #refuseWhenDraining(): void {

@@ -78,6 +78,7 @@ export class ChunkIntake {
   #compare(buffer: Buffer): void {
     this.#hash.update(buffer)
     this.#position += buffer.length
-    if (this.#position === this.#tail?.size && this.digest() !== this.#tail.sha256) throw new UploadError('CHUNK_CONFLICT')
+    if (this.#position === this.#tail?.size && this.digest() !== this.#tail.sha256)
+      throw new UploadError('CHUNK_CONFLICT')
   }
 }

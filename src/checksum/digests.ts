@@ -58,7 +58,7 @@ export class Digests {
   async stop(): Promise<void> {
     this.#stopped = true
     for (const wake of this.#waiting.splice(0)) wake()
-    await Promise.all([...this.#followers.values()].map((follower) => follower.running))
+    for (const { running } of this.#followers.values()) if (running !== null) await running
     this.#followers.clear()
   }
 

@@ -50,7 +50,9 @@ export async function appendToChunk(
   }
   // A chunk of unknown last length is full only at the grid's own size.
   const full = intake.position === chunkLength(grid, number)
-  const after = full ? await finish(work, upload, number, intake, writer) : await suspend(work, upload, number, intake, writer)
+  const after = full
+    ? await finish(work, upload, number, intake, writer)
+    : await suspend(work, upload, number, intake, writer)
   return { upload: after, position: start + intake.position }
 }
 
@@ -59,7 +61,9 @@ function cappedLength({ context }: Append, upload: Upload, number: number): numb
   const grid = gridOf(upload)
   const { maxFileSize } = context.options
   const length = chunkLength(grid, number)
-  return upload.size !== null || maxFileSize === null ? length : Math.min(length, maxFileSize - chunkStart(grid, number))
+  return upload.size !== null || maxFileSize === null
+    ? length
+    : Math.min(length, maxFileSize - chunkStart(grid, number))
 }
 
 async function fill({ body }: Append, intake: ChunkIntake, first: readonly Buffer[]): Promise<void> {

@@ -8,7 +8,8 @@ import { gridOf, isOpen, type Upload } from '../upload.ts'
 import { appendToChunk } from './append-chunk.ts'
 import { completeIfFull } from './complete.ts'
 import type { Context } from './context.ts'
-import { authorised, commit, fresh, recover, speedometerOf, there } from './records.ts'
+import { authorised } from './authorised.ts'
+import { commit, fresh, recover, speedometerOf, there } from './records.ts'
 
 /** A body to append. */
 export interface AppendInput {
@@ -57,7 +58,7 @@ export async function append(context: Context, id: string, input: AppendInput, c
 }
 
 async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload> {
-  const { context, id, body } = work
+  const { context, id } = work
   let upload = await fresh(context, id)
   if (input.offset > upload.ledger.offset(gridOf(upload))) {
     // The client was told of more than is known here: state has forgotten, storage has not.
@@ -81,7 +82,8 @@ async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload
 function checkRoom(context: Context, upload: Upload, input: AppendInput): void {
   const { maxFileSize } = context.options
   const size = input.declaredSize ?? upload.size
-  if (maxFileSize !== null && input.declaredSize !== undefined && input.declaredSize > maxFileSize) throw tooLarge(maxFileSize)
+  if (maxFileSize !== null && input.declaredSize !== undefined && input.declaredSize > maxFileSize)
+    throw tooLarge(maxFileSize)
   const end = input.offset + (input.contentLength ?? 0)
   const most = size ?? deferredCap(context, upload)
   if (end > most) throw tooLarge(most)
@@ -143,8 +145,8 @@ async function receive(work: Append, begun: Upload, offset: number): Promise<Upl
   }
   if (reader.end === 'complete') return upload
   if (reader.end === 'stalled') throw new UploadError('TIMEOUT')
-  throw new UploadError(body.draining() ? 'DRAINING' : 'UPLOAD_LOCKED', {
-    ...(body.draining() ? {} : { message: 'Another request wants this upload. What was received is kept; resume.' }),
+  if (body.draining()) throw new UploadError('DRAINING')
+  throw new UploadError('UPLOAD_LOCKED', {
+    message: 'Another request wants this upload. What was received is kept; resume.',
   })
 }
-

@@ -5,7 +5,8 @@ import { isGone, isOpen, type Upload } from '../upload.ts'
 import { drive } from './complete.ts'
 import type { Context } from './context.ts'
 import { end } from './expire.ts'
-import { authorised, load, there } from './records.ts'
+import { authorised } from './authorised.ts'
+import { load, there } from './records.ts'
 
 /** See {@link Uploads.cancel}. */
 export function cancel(context: Context, id: string, caller: Caller): Promise<void> {

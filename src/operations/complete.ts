@@ -1,12 +1,13 @@
 import type { Caller } from '../access.ts'
-import { UploadError } from '../errors.ts'
+import { isUploadError, UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
 import { end } from './expire.ts'
 import { putChecksum } from './keep-digest.ts'
-import { authorised, commit, fresh, load, readable, there } from './records.ts'
+import { authorised, readable } from './authorised.ts'
+import { commit, fresh, load, there } from './records.ts'
 
 /** How a completion is asked for. */
 export interface CompleteInput {
@@ -96,8 +97,7 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const { storage } = context
   const { id } = upload.manifest
   requireFull(upload)
-  await storage.record(id, { type: 'completing' })
-  const completing = await commit(context, upload, [{ type: 'completing' }], lock)
+  const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
   await verifyDeclared(context, completing, lock)
   const { storageChecksum } = await storage.assemble(completing)
   const at = context.options.now()
@@ -112,6 +112,18 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   context.events.emit('completed', { ...file, checksum: uploaded.digest }, uploaded)
   void context.digests.follow(id)
   return uploaded
+}
+
+async function begin(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
+  const { id } = upload.manifest
+  try {
+    await context.storage.record(id, { type: 'completing' })
+  } catch (error) {
+    // Storage has found that it does not hold what it had confirmed: what is remembered here is not to be repeated.
+    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') await context.state.forget(id)
+    throw error
+  }
+  return commit(context, upload, [{ type: 'completing' }], lock)
 }
 
 async function verifyDeclared(context: Context, upload: Upload, lock: UploadLock): Promise<void> {

@@ -3,13 +3,14 @@ import type { Caller } from '../access.ts'
 import { UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { Context } from './context.ts'
-import { authorised, there } from './records.ts'
+import { authorised } from './authorised.ts'
+import { there } from './records.ts'
 
 /** A finished file, and a way to its bytes. */
 export interface Download {
   readonly file: FileRecord
   /** Opens the bytes `[start, end)`; all of them by default. The caller reads or destroys the stream. */
-  open(start?: number, end?: number): Promise<Readable>
+  readonly open: (start?: number, end?: number) => Promise<Readable>
 }
 
 /** See {@link Uploads.download}. */

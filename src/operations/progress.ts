@@ -3,7 +3,8 @@ import { UploadError } from '../errors.ts'
 import { progressOf, type Progress } from '../progress.ts'
 import { isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
-import { authorised, commit, readable, there } from './records.ts'
+import { authorised, readable } from './authorised.ts'
+import { commit, there } from './records.ts'
 
 /** See {@link Uploads.progress}. */
 export async function progress(context: Context, id: string, caller: Caller): Promise<Progress> {

@@ -9,7 +9,8 @@ import type { ChunkEntry } from '../ledger.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
-import { authorised, commit, fresh, speedometerOf, there } from './records.ts'
+import { authorised } from './authorised.ts'
+import { commit, fresh, speedometerOf, there } from './records.ts'
 
 /** One chunk as a client sends it. */
 export interface ChunkInput {
@@ -64,7 +65,8 @@ function checkPlace(context: Context, upload: Upload, input: ChunkInput): void {
   if (upload.size === null && maxFileSize !== null && input.number * grid.chunkSize + length > maxFileSize) {
     throw new UploadError('FILE_TOO_LARGE', { details: { max: maxFileSize } })
   }
-  if (input.contentLength !== null && input.contentLength !== length) throw sizeMismatch(input, length, input.contentLength)
+  if (input.contentLength !== null && input.contentLength !== length)
+    throw sizeMismatch(input, length, input.contentLength)
 }
 
 /** The same bytes for a durable chunk are no error, whatever the state; other bytes change nothing. */
@@ -144,7 +146,8 @@ async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): 
     await intake.take(buffers)
   }
   if (reader.end === 'stopped') throw new UploadError(body.draining() ? 'DRAINING' : 'UPLOAD_LOCKED')
-  if (reader.end !== 'complete') throw new UploadError('TIMEOUT', { message: 'The body stopped before its end. Send the chunk again.' })
+  if (reader.end !== 'complete')
+    throw new UploadError('TIMEOUT', { message: 'The body stopped before its end. Send the chunk again.' })
   if (intake.remaining > 0) throw sizeMismatch(input, intake.length, intake.position)
   const received = intake.digest()
   if (input.checksum !== undefined && input.checksum !== received) {

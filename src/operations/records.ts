@@ -1,10 +1,8 @@
-import type { Action, Caller } from '../access.ts'
 import { UploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { Speedometer } from '../speedometer.ts'
 import { goneError, isGone, type Change, type StoredUpload, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
-import { expireIfDue } from './expire.ts'
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -32,24 +30,6 @@ async function adoptStored(context: Context, id: string): Promise<Upload | null>
 export function nextExpiry(context: Context, upload: StoredUpload): number {
   const { now, expiresAfterMs, maxLifetimeMs } = context.options
   return Math.min(now() + expiresAfterMs, upload.manifest.createdAt + maxLifetimeMs)
-}
-
-/**
- * The upload, if the caller may do this to it; an expiry that is due has been carried out.
- * @throws UploadError `UPLOAD_NOT_FOUND`, also for what the caller may not see
- */
-export async function authorised(context: Context, id: string, action: Action, caller: Caller): Promise<Upload> {
-  const upload = await load(context, id)
-  if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
-  const subject = { id, owner: upload.manifest.owner }
-  if (!(await context.options.authorize(caller.principal, action, subject))) throw new UploadError('UPLOAD_NOT_FOUND')
-  if (isTombstoneOver(context, upload)) throw new UploadError('UPLOAD_NOT_FOUND')
-  return expireIfDue(context, upload)
-}
-
-/** An upload that is there for the caller to read. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
-export async function readable(context: Context, id: string, caller: Caller): Promise<Upload> {
-  return there(await authorised(context, id, 'read', caller))
 }
 
 /** @throws UploadError with a 410 code when the upload is gone */

@@ -30,6 +30,7 @@ export class Sweeper {
       setInterval(() => this.#enqueue(() => this.sweep()), sweepIntervalMs),
       setInterval(() => this.#enqueue(() => this.#expireDue()), dueMs),
     )
+    for (const timer of this.#timers) timer.unref()
     this.#enqueue(() => this.sweep())
   }
 
@@ -62,9 +63,11 @@ export class Sweeper {
     const upload = await load(this.#context, id)
     if (upload === null) return
     if (isGone(upload)) await this.#bury(upload)
-    else if (upload.status === 'completing') await drive(this.#context, id)
+    else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
     else if (isOpen(upload)) await expireIfDue(this.#context, upload)
-    else await this.#retire(upload)
+    else if (upload.digest === null) this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
+    // Finished, its digest known, it needs no memory: who asks for it loads it again.
+    else await this.#context.state.forget(id)
   }
 
   /** A crash may have come between an end and the deletion of its bytes. */
@@ -82,17 +85,16 @@ export class Sweeper {
     }
   }
 
-  /** A finished upload whose digest is known needs no memory: who asks for it loads it again. */
-  async #retire(upload: Upload): Promise<void> {
-    if (upload.digest === null) await this.#context.digests.follow(upload.manifest.id)
-    else await this.#context.state.forget(upload.manifest.id)
+  /** What may take as long as a file is large does not hold up the walk. */
+  #aside(work: () => Promise<unknown>, where: string): void {
+    void this.#guarded(work, where)
   }
 
   #enqueue(work: () => Promise<void>): void {
     this.#running = this.#running.then(() => (this.#stopped ? undefined : this.#guarded(work, 'sweeping')))
   }
 
-  async #guarded(work: () => Promise<void>, where: string): Promise<void> {
+  async #guarded(work: () => Promise<unknown>, where: string): Promise<void> {
     try {
       await work()
     } catch (error) {

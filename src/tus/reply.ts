@@ -82,4 +82,3 @@ function uploadHeaders({ method, upload, error }: TusRequest, status: number): R
 function isTrouble(error: unknown): boolean {
   return error !== undefined && error !== null
 }
-

@@ -42,5 +42,7 @@ export function readPatch(headers: IncomingHttpHeaders): Patch {
 }
 
 function wrongType(what: string): UploadError {
-  return new UploadError('UNSUPPORTED_MEDIA_TYPE', { message: `${what} must have the Content-Type ${OFFSET_OCTET_STREAM}.` })
+  return new UploadError('UNSUPPORTED_MEDIA_TYPE', {
+    message: `${what} must have the Content-Type ${OFFSET_OCTET_STREAM}.`,
+  })
 }

@@ -1,0 +1,31 @@
+import { Bodies } from '../body/bodies.ts'
+import { Digests } from '../checksum/digests.ts'
+import { UploadEvents } from '../events.ts'
+import { resolveOptions, type UploadsOptions } from '../options.ts'
+import type { Context } from './context.ts'
+import { keepDigest } from './keep-digest.ts'
+import { load } from './records.ts'
+import { TailHashes } from './tail-hashes.ts'
+
+/** @throws TypeError naming the option that is wrong */
+export function createContext(chosen: UploadsOptions): Context {
+  const options = resolveOptions(chosen)
+  const context: Context = {
+    options,
+    storage: options.storage,
+    state: options.state,
+    events: new UploadEvents(options.onError),
+    bodies: new Bodies(options.idleTimeoutMs),
+    digests: new Digests({
+      find: (id) => load(context, id),
+      read: (upload, start, end) => options.storage.read(upload, start, end),
+      keep: (id, sha256) => keepDigest(context, id, sha256),
+      onError: options.onError,
+    }),
+    tailHashes: new TailHashes(),
+    speeds: new Map(),
+    recoveries: new Map(),
+    completions: new Map(),
+  }
+  return context
+}
