@@ -1,0 +1,140 @@
+import type { IncomingMessage } from 'node:http'
+import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from '../src/cors.ts'
+import { UploadError, type Principal, type Uploads } from '../src/index.ts'
+import { createJsonApi, type FaceReply, type JsonApi, type JsonRoute } from '../src/json/index.ts'
+import { TusServer } from '../src/tus/index.ts'
+import { hasBody } from './drain-body.ts'
+import { faceFailure, type FaceName } from './failures.ts'
+import { checkMountPath, checkPublicUrl, isUnder, pathBelow } from './paths.ts'
+
+/** Where both faces are mounted, and who may use them from a browser. */
+export interface FaceOptions {
+  /** Path of the tus face. @default '/files' */
+  readonly tusPath?: string
+  /** Path of the JSON API. @default '/api/v1/uploads' */
+  readonly apiPrefix?: string
+  /** Address under which clients reach the server, for absolute `Location` and `tusUrl`. @default relative ones */
+  readonly publicUrl?: string
+  /** Cross-origin use; false where something else answers it. @default any origin, no credentials */
+  readonly cors?: CorsOptions | false
+  /** How long the JSON body of a request may take to arrive, ms. @default 60 s */
+  readonly bodyTimeoutMs?: number
+}
+
+/** A request on its way to a face. */
+export interface Visit {
+  readonly face: FaceName
+  readonly raw: IncomingMessage
+  /** The whole path, not decoded. */
+  readonly path: string
+  readonly requestId: string
+  /** Asks who sent it. Absent: nobody is asked. */
+  readonly authenticate: (() => Principal | null | Promise<Principal | null>) | undefined
+}
+
+/** Both faces over one core, with what stands before them: CORS, then who asks. */
+export class Faces {
+  readonly mounts: Readonly<Record<FaceName, string>>
+  readonly #cors: CorsOptions | false
+  readonly #json: JsonApi
+  readonly #tus: TusServer
+
+  /** @throws TypeError naming the option that is wrong */
+  constructor(uploads: Uploads, options: FaceOptions) {
+    const tus = checkMountPath('tusPath', options.tusPath ?? '/files')
+    const json = checkMountPath('apiPrefix', options.apiPrefix ?? '/api/v1/uploads')
+    if (tus === json) throw new TypeError('holdfast: `tusPath` and `apiPrefix` must differ')
+    const publicUrl =
+      options.publicUrl === undefined ? {} : { publicUrl: checkPublicUrl('publicUrl', options.publicUrl) }
+    this.#cors = options.cors ?? { origins: '*', credentials: false }
+    if (this.#cors !== false) checkCorsOptions(this.#cors)
+    const { bodyTimeoutMs } = options
+    this.mounts = { tus, json }
+    this.#json = createJsonApi({
+      uploads,
+      prefix: json,
+      tusPath: tus,
+      ...publicUrl,
+      ...(bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs }),
+    })
+    this.#tus = new TusServer({ uploads, path: tus, ...publicUrl })
+  }
+
+  /** The operations of the JSON face, to register as routes. */
+  get jsonRoutes(): readonly JsonRoute[] {
+    return this.#json.routes
+  }
+
+  /** The face that answers for a path, or null. */
+  faceAt(path: string): FaceName | null {
+    const { tus, json } = this.mounts
+    // Where one is mounted below the other, the deeper one is meant.
+    const names: readonly FaceName[] = tus.length > json.length ? ['tus', 'json'] : ['json', 'tus']
+    return names.find((name) => isUnder(path, this.mounts[name])) ?? null
+  }
+
+  /** Answers a request. Never throws. */
+  async answer(visit: Visit): Promise<FaceReply> {
+    const { face, raw, requestId } = visit
+    const request = corsRequest(raw)
+    // A preflight carries no credentials: it is answered before anybody is asked for them.
+    if (this.#cors !== false && isPreflight(request)) {
+      return { status: 204, headers: preflightHeaders(this.#cors, request), body: null }
+    }
+    try {
+      refuseTakenBody(raw)
+      const principal = await principalOf(visit)
+      const path = pathBelow(visit.path, this.mounts[face])
+      const asked = { raw, path, principal, requestId }
+      return this.#finish(visit, await (face === 'json' ? this.#json : this.#tus).handle(asked))
+    } catch (error) {
+      return this.fail(visit, error)
+    }
+  }
+
+  /** The answer to an error that was thrown around a face. */
+  fail(visit: Pick<Visit, 'face' | 'raw' | 'requestId'>, thrown: unknown): FaceReply {
+    return this.#finish(visit, faceFailure(visit.face, thrown, visit.requestId, visit.raw.method))
+  }
+
+  #finish({ raw, requestId }: Pick<Visit, 'raw' | 'requestId'>, reply: FaceReply): FaceReply {
+    const cors = this.#cors === false ? {} : corsHeaders(this.#cors, corsRequest(raw))
+    const vary = [reply.headers['Vary'], cors['Vary']].filter((value) => value !== undefined)
+    return {
+      ...reply,
+      headers: {
+        ...reply.headers,
+        ...cors,
+        ...(vary.length === 0 ? {} : { Vary: vary.join(', ') }),
+        'X-Request-ID': requestId,
+      },
+    }
+  }
+}
+
+function corsRequest({ method, headers }: IncomingMessage) {
+  const { origin } = headers
+  return { method: method ?? 'GET', origin, requestMethod: headers['access-control-request-method'] }
+}
+
+/**
+ * Asks who sent the request. What a tus server can do (OPTIONS) is told to everyone; an OPTIONS that means another method
+ * by `X-HTTP-Method-Override` is that other method.
+ */
+async function principalOf({ face, raw, authenticate }: Visit): Promise<Principal | null> {
+  if (authenticate === undefined) return null
+  const discovery = face === 'tus' && raw.method === 'OPTIONS' && raw.headers['x-http-method-override'] === undefined
+  if (discovery) return null
+  const principal = await authenticate()
+  if (principal === null || principal === undefined) throw new UploadError('UNAUTHENTICATED')
+  return principal
+}
+
+/** Bytes that something else has read are gone: storing what is left would store another file. */
+function refuseTakenBody(raw: IncomingMessage): void {
+  if (!hasBody(raw) || !(raw.readableEnded || raw.readableDidRead)) return
+  throw new Error(
+    `holdfast: the body of ${raw.method} ${raw.url?.split('?', 1)[0]} was read before it came here. ` +
+      'Mount holdfast before body parsers such as express.json(), and keep hooks from reading request bodies.',
+  )
+}

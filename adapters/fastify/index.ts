@@ -1,0 +1,79 @@
+/**
+ * The Fastify plugin: both faces as real routes, so that an application's hooks, limits and logs apply to them.
+ *
+ * @example
+ * await app.register(holdfast, { storage: new FileStorage({ directory: './data' }) })
+ * @module
+ */
+import fastifyPlugin from 'fastify-plugin'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { createUploads, type Principal, type Uploads, type UploadsOptions } from '../../src/index.ts'
+import { Faces, type FaceOptions } from '../faces.ts'
+import { rememberFaces } from './framework-errors.ts'
+import { registerFaces } from './register-faces.ts'
+
+export { frameworkErrors } from './framework-errors.ts'
+export type { CorsOptions } from '../../src/cors.ts'
+export type { FaceOptions }
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The core that the holdfast plugin serves. */
+    uploads: Uploads
+  }
+}
+
+/** What both ways to register the plugin share. */
+export interface HoldfastFaceOptions extends FaceOptions {
+  /** Says who sends a request, on both faces; null is answered 401. @default nobody is asked */
+  readonly authenticate?: (request: FastifyRequest) => Principal | null | Promise<Principal | null>
+}
+
+/** Options of the plugin: uploads that the application made (and opens), or what to make them of. */
+export type HoldfastOptions =
+  | (HoldfastFaceOptions & { readonly uploads: Uploads })
+  | (HoldfastFaceOptions & UploadsOptions & { readonly uploads?: undefined })
+
+/**
+ * Serves tus and the JSON API, and decorates the application with `app.uploads`. `app.close()` ends the bodies under way
+ * after every byte received is durable.
+ *
+ * Fastify answers requests that come while it closes with a 503 of its own, after which tus clients start over: make the
+ * application with `return503OnClosing: false`. `frameworkErrors` gives undecodable addresses the API's form. A storage
+ * that waits for another process to let go may take longer to open than the default `pluginTimeout` of 10 s.
+ */
+export const holdfast = fastifyPlugin(plugin, { name: 'holdfast', fastify: '5.x' })
+
+export default holdfast
+
+async function plugin(app: FastifyInstance, options: HoldfastOptions): Promise<void> {
+  const uploads = options.uploads ?? createUploads(withLog(app, options))
+  const made = options.uploads === undefined
+  // A prefix of the scope in which the application registers the plugin is part of every address.
+  const faces = new Faces(uploads, withPrefix(app.prefix, options))
+
+  rememberFaces(app, faces)
+  app.decorate('uploads', uploads)
+  if (made) app.addHook('onReady', () => uploads.open())
+  let closing: Promise<void> | undefined
+  // `onClose` comes only after the last body has ended by itself. `preClose` is cut off after `pluginTimeout`: what is
+  // still being made durable then is waited for after all.
+  app.addHook('preClose', () => (closing = uploads.close()))
+  app.addHook('onClose', () => closing ?? uploads.close())
+  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate: options.authenticate }))
+}
+
+function withLog(app: FastifyInstance, options: UploadsOptions): UploadsOptions {
+  return { onError: (error, where) => app.log.error({ err: error }, `holdfast: ${where}`), ...options }
+}
+
+function withPrefix(prefix: string, options: HoldfastOptions): FaceOptions {
+  const { tusPath = '/files', apiPrefix = '/api/v1/uploads' } = options
+  const idle = options.uploads === undefined ? options.idleTimeoutMs : undefined
+  return {
+    ...(idle === undefined ? {} : { bodyTimeoutMs: idle }),
+    ...options,
+    tusPath: prefix + tusPath,
+    apiPrefix: prefix + apiPrefix,
+  }
+}

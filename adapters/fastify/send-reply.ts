@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Uploads } from '../../src/index.ts'
+import type { FaceReply } from '../../src/json/index.ts'
+import { drainBeforeAnswer, drainBesideAnswer } from '../drain-body.ts'
+import { troubleOf } from '../failures.ts'
+
+/** Sends a face's answer through Fastify, so that an application's `onSend` hooks see it, and logs what went wrong. */
+export async function sendReply(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: FaceReply,
+  uploads: Uploads,
+): Promise<FastifyReply> {
+  const trouble = troubleOf(answer)
+  if (trouble !== undefined) request.log.error({ err: trouble }, 'holdfast: the request failed')
+
+  const { raw } = request
+  // A connection that stays open would keep `app.close()` waiting for it to idle out.
+  if (uploads.draining) reply.header('Connection', 'close')
+  if (uploads.draining || !reply.raw.shouldKeepAlive) await drainBeforeAnswer(raw, uploads.draining)
+  else drainBesideAnswer(raw, reply.raw)
+
+  const { body } = answer
+  if (raw.method === 'HEAD' && body !== null && typeof body !== 'string') body.destroy()
+  return reply
+    .code(answer.status)
+    .headers(answer.headers)
+    .send(raw.method === 'HEAD' ? null : body)
+}

@@ -1,0 +1,80 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { createUploads, UploadError } from '../../src/index.ts'
+import { failureReply } from '../../src/json/index.ts'
+import { FileStorage } from '../../src/storage/file/index.ts'
+import type { FaceOptions } from '../faces.ts'
+import { frameworkErrors, holdfast } from '../fastify/index.ts'
+import { requestIdOf } from '../request-id.ts'
+import { createCloser } from './close-app.ts'
+import type { Configuration } from './configuration.ts'
+import { registerHealth } from './health.ts'
+import { logAbortedRequests, RequestLog } from './request-log.ts'
+
+/**
+ * Starts the server, which says in its log where it listens. Returns what closes it.
+ * @throws Error in one line, for the operator, when storage or the address cannot be had
+ */
+export async function startServer(configuration: Configuration, log: FastifyBaseLogger): Promise<() => Promise<void>> {
+  const { HOST, PORT, DATA_DIR, FSYNC, MAX_CHUNKS, MAX_FILE_SIZE, TUS_PATH, API_PREFIX } = configuration
+  const storage = new FileStorage({ directory: DATA_DIR, fsync: FSYNC, maxChunks: MAX_CHUNKS })
+  const uploads = createUploads({
+    storage,
+    chunkSize: configuration.CHUNK_SIZE,
+    ...(MAX_FILE_SIZE === null ? {} : { maxFileSize: MAX_FILE_SIZE }),
+    expiresAfterMs: configuration.EXPIRES_AFTER,
+    maxLifetimeMs: configuration.MAX_LIFETIME,
+    idleTimeoutMs: configuration.IDLE_TIMEOUT,
+    onError: (error, where) => log.error({ err: error }, where),
+  })
+  const app = createApp(log)
+  const close = createCloser(app)
+  registerHealth(app, { storage, uploads })
+  app.register(holdfast, { uploads, ...faceOptions(configuration) })
+  // Before anything else, and not by the plugin: a storage may have to wait for the process it takes over from, for
+  // longer than Fastify lets a hook take.
+  await uploads.open()
+  try {
+    await app.listen({
+      host: HOST,
+      port: PORT,
+      listenTextResolver: (url) => `Holdfast is listening: tus ${url}${TUS_PATH}, JSON API ${url}${API_PREFIX}`,
+    })
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return close
+}
+
+function createApp(log: FastifyBaseLogger): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new RequestLog(),
+    genReqId: requestIdOf,
+    // Uploads take as long as they take; a body that stalls is ended by the core, headers by Node's own timeout.
+    requestTimeout: 0,
+    connectionTimeout: 0,
+    // Longer than load balancers keep idle connections (60 s), so that none is closed under a request.
+    keepAliveTimeout: 72_000,
+    // A 503 makes tus clients start over: the core answers requests that come during a shutdown.
+    return503OnClosing: false,
+    frameworkErrors,
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const { status, headers, body } = failureReply(new UploadError('NOT_FOUND'), request.id)
+    return reply.code(status).headers(headers).send(body)
+  })
+  logAbortedRequests(app)
+  return app
+}
+
+function faceOptions(configuration: Configuration): FaceOptions {
+  const { TUS_PATH, API_PREFIX, PUBLIC_URL, CORS_ORIGINS, CORS_CREDENTIALS, IDLE_TIMEOUT } = configuration
+  return {
+    tusPath: TUS_PATH,
+    apiPrefix: API_PREFIX,
+    ...(PUBLIC_URL === null ? {} : { publicUrl: PUBLIC_URL }),
+    cors: CORS_ORIGINS === 'off' ? false : { origins: CORS_ORIGINS, credentials: CORS_CREDENTIALS },
+    bodyTimeoutMs: IDLE_TIMEOUT,
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * The JSON chunk API over the core, free of any framework.
+ * @module
+ */
+export { createJsonApi, type JsonApi, type JsonApiOptions, type JsonRoute } from './json-api.ts'
+export { failureReply } from './reply.ts'
+export type { FaceReply, FaceRequest } from '../http.ts'

@@ -1,0 +1,32 @@
+import { RETRY_AFTER_S, toUploadError } from '../errors.ts'
+import type { FaceReply } from '../http.ts'
+
+const HEADERS = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+} as const
+
+/** `{"success": true, …}`: `{ data }` for all calls but cancel, which has a `message`. */
+export function successReply(
+  status: number,
+  content: { readonly data: object } | { readonly message: string },
+  headers: Readonly<Record<string, string>> = {},
+): FaceReply {
+  return { status, headers: { ...HEADERS, ...headers }, body: JSON.stringify({ success: true, ...content }) }
+}
+
+/**
+ * The answer to anything thrown: `{"success": false, "error": {code, message, details?, requestId}}`.
+ * What is no UploadError is `INTERNAL`; the thrown thing itself goes to the log alone.
+ */
+export function failureReply(thrown: unknown, requestId: string): FaceReply {
+  const error = toUploadError(thrown)
+  const { code, message, details } = error
+  const headers: Record<string, string> = { ...HEADERS }
+  if (error.entry.retry === true) headers['Retry-After'] = String(RETRY_AFTER_S)
+  const allow = details?.['allow']
+  if (code === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) headers['Allow'] = allow.join(', ')
+  const content = { code, message, ...(details === undefined ? {} : { details }), requestId }
+  return { status: error.status, headers, body: JSON.stringify({ success: false, error: content }), error }
+}

@@ -1,0 +1,95 @@
+import type { FileRecord } from '../files.ts'
+import { chunkCount } from '../grid.ts'
+import type { ChunkEntry } from '../ledger.ts'
+import { formatDuration, type Progress } from '../progress.ts'
+import { gridOf, type Upload } from '../upload.ts'
+
+/** `data` of an initiate. */
+export function createdView(upload: Upload, tusUrl: string) {
+  const { manifest } = upload
+  return {
+    id: manifest.id,
+    fileId: manifest.fileId,
+    fileName: manifest.fileName,
+    fileSize: upload.size,
+    chunkSize: manifest.chunkSize,
+    totalChunks: chunkCount(gridOf(upload)),
+    status: upload.status,
+    expiresAt: isoTime(upload.expiresAt),
+    tusUrl,
+  }
+}
+
+/** `data` of a stored chunk. */
+export function chunkView(entry: ChunkEntry, upload: Upload) {
+  return {
+    chunkNumber: entry.number,
+    size: entry.size,
+    checksum: entry.sha256,
+    // A label that the contract wants: nothing is fetched there.
+    storageKey: `uploads/${upload.manifest.fileId}/chunks/${entry.number}`,
+    uploadedAt: isoTime(entry.at),
+    expiresAt: isoTime(upload.expiresAt),
+  }
+}
+
+/** `data` of a progress. */
+export function progressView(progress: Progress) {
+  const { manifest, expiresAt } = progress.upload
+  return {
+    sessionId: manifest.id,
+    fileId: manifest.fileId,
+    fileName: manifest.fileName,
+    totalSize: progress.totalSize,
+    uploadedBytes: progress.uploadedBytes,
+    percentComplete: progress.percentComplete,
+    chunksUploaded: progress.chunksUploaded,
+    totalChunks: progress.totalChunks,
+    status: progress.status,
+    estimatedTimeRemaining: progress.secondsRemaining === null ? null : formatDuration(progress.secondsRemaining),
+    bytesPerSecond: progress.bytesPerSecond,
+    missingChunks: progress.missingChunks,
+    chunkSize: manifest.chunkSize,
+    expiresAt: isoTime(expiresAt),
+  }
+}
+
+/** `data` of a complete. */
+export function completedView(file: FileRecord) {
+  const { checksum, storageChecksum } = file
+  return {
+    id: file.id,
+    name: file.name,
+    size: file.size,
+    contentType: file.contentType,
+    status: 'uploaded' as const,
+    uploadedAt: isoTime(file.uploadedAt),
+    checksum,
+    ...(checksum === null ? { checksumStatus: 'computing' as const } : { checksumType: 'FULL_OBJECT' as const }),
+    ...(storageChecksum === undefined ? {} : { storageChecksum }),
+  }
+}
+
+/** `data` of a resume. */
+export function resumedView(progress: Progress) {
+  const { manifest, expiresAt } = progress.upload
+  return {
+    id: manifest.id,
+    status: 'active' as const,
+    uploadedBytes: progress.uploadedBytes,
+    nextChunkNumber: nextChunkNumber(progress),
+    missingChunks: progress.missingChunks,
+    chunkSize: manifest.chunkSize,
+    totalChunks: progress.totalChunks,
+    expiresAt: isoTime(expiresAt),
+  }
+}
+
+/** The first chunk missing, or null. While the length is deferred nothing is known to be missing, but the next one is. */
+function nextChunkNumber({ missingChunks, totalChunks, upload }: Progress): number | null {
+  return totalChunks === null ? upload.ledger.run : (missingChunks[0]?.[0] ?? null)
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
