@@ -1,0 +1,71 @@
+import { constants } from 'node:fs'
+import { UploadError } from '../../errors.ts'
+import { gridOf, isGone, goneError, isOpen, type StoredUpload } from '../../upload.ts'
+import { unlessMissing } from './file-layer.ts'
+import { loadUpload } from './load.ts'
+import type { UploadFolder } from './upload-folder.ts'
+
+/**
+ * Gives the bytes of an upload their final name. Can be repeated from any point at which it was cut off:
+ *
+ * 1. The bytes are synced, though `completing` was recorded only after that: a process that runs with other options may
+ *    have recorded it.
+ * 2. One rename moves them. Until it, everything is as before; after it, the next call finds the file and is done.
+ * 3. Both folders are synced, the one that received the name first. Only then may `uploaded` be recorded.
+ */
+export async function assembleUpload(folder: UploadFolder): Promise<void> {
+  const { disk, id } = folder
+  const { layer, layout } = disk
+  const upload = await loadUpload(folder)
+  if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+  const size = mustBeComplete(upload)
+  const data = layout.data(id)
+  const file = layout.file(upload.manifest.fileId)
+
+  const standing = await disk.sizeOf(file)
+  if (standing === null) {
+    await makeWhole(folder, data, size)
+    await layer.rename(data, file)
+  } else if (standing === size) {
+    // A writer that came too late may have begun the data file anew.
+    await disk.remove(data)
+  } else {
+    throw internal(`The file of upload ${id} has ${standing} bytes in place of ${size}.`)
+  }
+  if (disk.fsync === 'off') return
+  await disk.syncFolder(layout.files)
+  await disk.syncFolder(layout.upload(id))
+}
+
+/** Size of an upload that may be assembled, in bytes. */
+function mustBeComplete(upload: StoredUpload): number {
+  if (isGone(upload)) throw goneError(upload.status)
+  const { ledger, size, manifest } = upload
+  const grid = gridOf(upload)
+  if (size !== null && ledger.isFull(grid) && !isOpen(upload)) return size
+  if (isOpen(upload) && ledger.isFull(grid)) throw internal(`Upload ${manifest.id} is not recorded as completing.`)
+  throw new UploadError('CHUNKS_MISSING', { details: { missing: ledger.missing(grid) } })
+}
+
+/** Leaves the data file with exactly its bytes, synced. */
+async function makeWhole(folder: UploadFolder, path: string, size: number): Promise<void> {
+  const { disk } = folder
+  const flags = size === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR
+  const found = await unlessMissing(
+    disk.withFile(path, flags, async (handle) => {
+      const { size: actual } = await handle.stat()
+      if (actual < size) throw internal(`The data of upload ${folder.id} has ${actual} bytes in place of ${size}.`)
+      // An aborted chunk of a deferred length can leave bytes beyond the end.
+      if (actual > size) await handle.truncate(size)
+      await folder.sync(handle)
+      return true
+    }),
+  )
+  if (found !== null) return
+  const cause = new Error(`Upload ${folder.id} has neither data nor a finished file.`)
+  throw new UploadError('STORAGE_UNAVAILABLE', { cause })
+}
+
+function internal(message: string): UploadError {
+  return new UploadError('INTERNAL', { cause: new Error(message) })
+}

@@ -1,0 +1,24 @@
+import { UploadError } from '../../errors.ts'
+import { gridOf } from '../../upload.ts'
+import { unlessMissing } from './file-layer.ts'
+import { loadUpload } from './load.ts'
+import type { UploadFolder } from './upload-folder.ts'
+
+/**
+ * Makes the bytes durable before `completing` is recorded: from then on a power cut cannot make a chunk of this upload
+ * go back. After a failed fsync the bytes are proven first.
+ *
+ * @throws UploadError `CHUNKS_MISSING` when some of them turn out not to be there.
+ */
+export async function syncBeforeCompleting(folder: UploadFolder): Promise<void> {
+  if (folder.doubtful) {
+    const upload = await loadUpload(folder)
+    if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+    if (!upload.ledger.isFull(gridOf(upload))) {
+      throw new UploadError('CHUNKS_MISSING', { details: { missing: upload.ledger.missing(gridOf(upload)) } })
+    }
+  }
+  // No data file: a file of 0 bytes, or one that was assembled before.
+  const path = folder.disk.layout.data(folder.id)
+  await unlessMissing(folder.disk.withFile(path, 'r+', (handle) => folder.sync(handle)))
+}

@@ -1,0 +1,228 @@
+import { constants } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import { type ErrorCode, UploadError } from '../../errors.ts'
+import type { FileRepository } from '../../files.ts'
+import { type GridLimits, isChunkNumber } from '../../grid.ts'
+import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
+import type { ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import { assembleUpload } from './assemble.ts'
+import { FileChunkWriter } from './chunk-writer.ts'
+import { Claims } from './claims.ts'
+import { syncBeforeCompleting } from './completion.ts'
+import { createUploadFolder } from './create.ts'
+import { Disk, type Fsync } from './disk.ts'
+import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { FileRecords } from './file-records.ts'
+import { forgetUpload } from './forget.ts'
+import { isId, Layout } from './layout.ts'
+import { loadUpload } from './load.ts'
+import { readBootId } from './machine.ts'
+import { Ownership } from './ownership.ts'
+import { prepareDirectory } from './prepare.ts'
+import { FileRange, readUpload } from './reading.ts'
+import { discardUpload, sweepLeftovers } from './removal.ts'
+import { storageError } from './storage-error.ts'
+import { UploadFolders } from './upload-folder.ts'
+
+/** Options of {@link FileStorage}. */
+export interface FileStorageOptions {
+  /** Where everything is kept. It is made where it does not exist; all of it must be one file system. */
+  readonly directory: string
+  /** What survives a power cut. @default 'complete' */
+  readonly fsync?: Fsync
+  /** Most chunks of one upload. @default 10_000 */
+  readonly maxChunks?: number
+  /** How long `open` waits for a process that owns the directory, ms. @default 5_000 */
+  readonly ownerWaitMs?: number
+  /** The calls on files, for tests. @default those of node:fs/promises */
+  readonly layer?: FileLayer
+}
+
+/** What is there while the storage is open. */
+interface Opened {
+  readonly disk: Disk
+  readonly folders: UploadFolders
+  readonly claims: Claims
+  readonly ownership: Ownership
+}
+
+/**
+ * Uploads in a directory of this machine, owned by one process.
+ *
+ * `uploads/<id>/` holds manifest, journal and data; a finished file is one rename away, at `files/<fileId>`.
+ */
+export class FileStorage implements Storage {
+  readonly limits: GridLimits
+  readonly files: FileRepository
+  readonly #layer: FileLayer
+  readonly #layout: Layout
+  readonly #fsync: Fsync
+  readonly #ownerWaitMs: number
+  #opened: Opened | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(options: FileStorageOptions) {
+    this.limits = { minChunkSize: 1, maxChunkSize: Number.MAX_SAFE_INTEGER, maxChunks: options.maxChunks ?? 10_000 }
+    this.#layer = options.layer ?? nodeFiles
+    this.#layout = new Layout(resolve(options.directory))
+    this.#fsync = options.fsync ?? 'complete'
+    this.#ownerWaitMs = options.ownerWaitMs ?? 5_000
+    this.files = new FileRecords(() => this.#open().disk)
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened !== null) throw new Error(`The storage at ${this.#layout.directory} is already open.`)
+    const disk = new Disk(this.#layer, this.#layout, this.#fsync, await readBootId(this.#layer))
+    await prepareDirectory(disk)
+    const ownership = await Ownership.take(disk, this.#ownerWaitMs)
+    this.#opened = { disk, folders: new UploadFolders(disk), claims: new Claims(disk), ownership }
+  }
+
+  async create(manifest: Manifest): Promise<boolean> {
+    const { id, fileId } = manifest
+    if (!isId(id) || !isId(fileId)) throw new Error('The ids of an upload are not UUIDs.')
+    return await this.#run(({ disk, folders }) =>
+      folders.use(id, (folder) => folder.exclusive(() => createUploadFolder(disk, manifest))),
+    )
+  }
+
+  async load(id: string): Promise<StoredUpload | null> {
+    if (!isId(id)) return null
+    return await this.#run(({ folders }) => folders.use(id, loadUpload))
+  }
+
+  async beginChunk(upload: StoredUpload, number: number, from: number): Promise<ChunkWriter> {
+    return await this.#run(async ({ folders }) => {
+      if (isGone(upload)) throw goneError(upload.status)
+      if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+      if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
+      const folder = folders.hold(mustBeId(upload.manifest.id))
+      try {
+        return new FileChunkWriter(folder, upload, number, from, () => folders.release(folder))
+      } catch (error) {
+        folders.release(folder)
+        throw error
+      }
+    })
+  }
+
+  async record(id: string, change: RecordedChange): Promise<void> {
+    const ends = change.type === 'completing' || change.type === 'ended'
+    await this.#run(({ disk, folders }) =>
+      folders.use(mustBeId(id), async (folder) => {
+        if (change.type === 'completing') await syncBeforeCompleting(folder)
+        const sync = disk.syncs(ends ? 'end' : 'chunk')
+        if (ends && sync) await folder.root()
+        await folder.journal.append(change, sync)
+      }),
+    )
+  }
+
+  read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer> {
+    mustBeId(upload.manifest.id)
+    mustBeId(upload.manifest.fileId)
+    return readUpload(this.#open().disk, upload, start, end)
+  }
+
+  async assemble(upload: StoredUpload): Promise<{ readonly storageChecksum?: string }> {
+    await this.#run(({ folders }) =>
+      folders.use(mustBeId(upload.manifest.id), (folder) => folder.exclusive(() => assembleUpload(folder))),
+    )
+    return {}
+  }
+
+  async discard(upload: StoredUpload): Promise<void> {
+    const { id } = upload.manifest
+    if (!isId(id)) return
+    await this.#run(({ folders }) => folders.use(id, (folder) => folder.exclusive(() => discardUpload(folder))))
+  }
+
+  async forget(id: string): Promise<void> {
+    if (!isId(id)) return
+    await this.#run(({ disk, folders }) =>
+      folders.use(id, async (folder) => {
+        await folder.exclusive(() => forgetUpload(disk, id))
+        folders.drop(id)
+      }),
+    )
+  }
+
+  async *list(): AsyncIterable<string> {
+    const names = await this.#run(({ disk }) => disk.layer.readdir(disk.layout.uploads))
+    for (const name of names) {
+      if (!isId(name)) continue
+      const size = await this.#run(({ disk }) => disk.sizeOf(disk.layout.manifest(name)))
+      if (size !== null && size > 0) yield name
+    }
+  }
+
+  async sweep(before: number): Promise<void> {
+    await this.#run(async ({ disk, folders, claims }) => {
+      await sweepLeftovers(disk, folders)
+      await claims.sweep(before)
+    })
+  }
+
+  async openFile(fileId: string, start: number, end: number): Promise<Readable> {
+    return await this.#run(async ({ disk }) => {
+      if (!isId(fileId)) throw new UploadError('FILE_NOT_FOUND')
+      return new FileRange(await disk.layer.open(disk.layout.file(fileId), 'r'), start, end)
+    }, 'FILE_NOT_FOUND')
+  }
+
+  async claim(key: string, claim: Claim, since: number): Promise<Claim> {
+    return await this.#run(({ claims }) => claims.claim(key, claim, since))
+  }
+
+  async check(): Promise<void> {
+    try {
+      const { disk } = this.#open()
+      await disk.layer.access(disk.layout.uploads, constants.W_OK | constants.X_OK)
+      await disk.layer.access(disk.layout.files, constants.W_OK | constants.X_OK)
+    } catch (error) {
+      throw error instanceof UploadError ? error : new UploadError('STORAGE_UNAVAILABLE', { cause: error })
+    }
+  }
+
+  async drain(): Promise<void> {
+    await this.#run(({ ownership }) => ownership.drain())
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const opened = this.#opened
+    if (opened === null) return
+    try {
+      await opened.folders.close()
+    } finally {
+      await opened.ownership.release()
+    }
+  }
+
+  #open(): Opened {
+    if (this.#opened === null) throw new Error('The storage is not open: call open() first.')
+    if (this.#closing === null && !this.#opened.ownership.lost) return this.#opened
+    const why = this.#closing === null ? 'Another process has taken the directory.' : 'The storage is closed.'
+    throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error(why) })
+  }
+
+  async #run<T>(work: (opened: Opened) => Promise<T>, missing: ErrorCode = 'UPLOAD_NOT_FOUND'): Promise<T> {
+    const opened = this.#open()
+    try {
+      return await work(opened)
+    } catch (error) {
+      throw storageError(error, missing)
+    }
+  }
+}
+
+/** An id that is none becomes no part of a path. */
+function mustBeId(id: string): string {
+  if (isId(id)) return id
+  throw new UploadError('UPLOAD_NOT_FOUND')
+}

@@ -1,0 +1,8 @@
+/**
+ * Storage in a directory of this machine.
+ *
+ * @module
+ */
+export type { Fsync } from './disk.ts'
+export type { FileFacts, FileLayer, LayerHandle } from './file-layer.ts'
+export { FileStorage, type FileStorageOptions } from './file-storage.ts'

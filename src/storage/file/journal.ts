@@ -1,0 +1,208 @@
+import { UploadError } from '../../errors.ts'
+import { goneError, type UploadStatus } from '../../upload.ts'
+import type { Disk } from './disk.ts'
+import { writeAll } from './file-layer.ts'
+import {
+  decodeJournal,
+  encodeJournal,
+  encodeLine,
+  type JournalContents,
+  type JournalHeader,
+  type StoredChange,
+} from './journal-format.ts'
+
+/** What a revision found, and what the journal shall say from now on, if not the same. */
+export interface Revision<T> {
+  readonly result: T
+  readonly changes?: readonly StoredChange[]
+}
+
+interface Waiting {
+  readonly change: StoredChange
+  readonly sync: boolean
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * The journal of one upload: an append-only list of what happened to it. Everything that touches the file runs one after
+ * the other; lines that wait are written together. The file is open only while it is written or read.
+ */
+export class Journal {
+  readonly #disk: Disk
+  readonly #id: string
+  readonly #path: string
+  #queue: Promise<unknown> = Promise.resolve()
+  #waiting: Waiting[] = []
+  /** Bytes of whole lines; null until this process has looked at the file. */
+  #end: number | null = null
+  #header: JournalHeader | null = null
+  #closed: Exclude<UploadStatus, 'initiated' | 'uploading'> | null = null
+  /** Something of a failed append may stand behind the end: it would swallow the next line. */
+  #torn = false
+  /** An fsync has failed: the system may believe pages clean that never reached the disk. */
+  #unsynced = false
+
+  constructor(disk: Disk, id: string) {
+    this.#disk = disk
+    this.#id = id
+    this.#path = disk.layout.journal(id)
+  }
+
+  /** Appends a line. With `sync` it survives a power cut when this resolves. */
+  async append(change: StoredChange, sync: boolean): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ change, sync, resolve, reject })
+      if (this.#waiting.length === 1) void this.#run(() => this.#appendWaiting())
+    })
+  }
+
+  /**
+   * Reads the journal and replaces it in one step where `revise` returns other changes. No line is appended meanwhile, so
+   * none is lost by the replacement.
+   */
+  async revise<T>(revise: (contents: JournalContents) => Promise<Revision<T>>): Promise<T> {
+    return await this.#run(async () => {
+      const { result, changes } = await revise(await this.#read())
+      if (changes !== undefined) await this.#rewrite(changes, this.#disk.boot)
+      return result
+    })
+  }
+
+  /** Marks the bytes of this upload as not to be trusted, for a process that comes after a kill. */
+  async distrust(): Promise<void> {
+    await this.#run(async () => {
+      const { changes } = await this.#read()
+      await this.#rewrite(changes, '')
+    })
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#queue
+  }
+
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work)
+    this.#queue = done.catch(() => {})
+    return done
+  }
+
+  async #appendWaiting(): Promise<void> {
+    const batch = this.#waiting
+    this.#waiting = []
+    const accepted: Waiting[] = []
+    try {
+      await this.#prepare()
+      const before = this.#closed
+      for (const line of batch) {
+        const refusal = this.#refusal(line.change)
+        if (refusal === null) accepted.push(line)
+        else line.reject(refusal)
+        if (refusal === null) this.#note(line.change)
+      }
+      if (accepted.length === 0) return
+      await this.#write(accepted).catch((error: unknown) => {
+        this.#closed = before
+        throw error
+      })
+      for (const line of accepted) line.resolve()
+    } catch (error) {
+      for (const line of batch) line.reject(error)
+    }
+  }
+
+  async #write(lines: readonly Waiting[]): Promise<void> {
+    const end = this.#end ?? 0
+    const content = Buffer.concat(lines.map(({ change }) => encodeLine(change)))
+    await this.#disk.withFile(this.#path, 'r+', async (handle) => {
+      try {
+        this.#torn = true
+        await writeAll(handle, [content], end)
+        if (lines.some(({ sync }) => sync)) {
+          this.#unsynced = true
+          await handle.datasync()
+          this.#unsynced = false
+        }
+        this.#torn = false
+        this.#end = end + content.length
+      } catch (error) {
+        await handle.truncate(end).then(
+          () => {
+            this.#torn = false
+          },
+          () => {},
+        )
+        throw error
+      }
+    })
+  }
+
+  /** Makes the file fit for an append, whatever happened to it before. */
+  async #prepare(): Promise<void> {
+    if (this.#end === null) await this.#read()
+    // A file rewritten whole owes nothing to the pages of the old one.
+    if (this.#unsynced || this.#header === null) await this.#rewrite((await this.#read()).changes, this.#boot())
+    else if (this.#torn) await this.#truncate(this.#end ?? 0)
+  }
+
+  async #read(): Promise<JournalContents> {
+    const file = await this.#disk.read(this.#path)
+    const bytes = file ?? Buffer.alloc(0)
+    const contents = decodeJournal(this.#end === null ? bytes : bytes.subarray(0, this.#end))
+    if (contents.header !== null && contents.header.id !== this.#id) {
+      throw new Error(`The journal of upload ${this.#id} was written for another upload.`)
+    }
+    if (this.#end === null && contents.end < bytes.length) await this.#truncate(contents.end)
+    this.#end = file === null ? null : contents.end
+    this.#header = contents.header
+    this.#closed = null
+    for (const change of contents.changes) this.#note(change)
+    return contents
+  }
+
+  async #truncate(end: number): Promise<void> {
+    await this.#disk.withFile(this.#path, 'r+', (handle) => handle.truncate(end))
+    this.#torn = false
+  }
+
+  async #rewrite(changes: readonly StoredChange[], boot: string): Promise<void> {
+    const { layer, layout, fsync } = this.#disk
+    const header: JournalHeader = { v: 1, id: this.#id, boot }
+    const content = encodeJournal(header, changes)
+    const sync = fsync !== 'off'
+    // One fixed name: the queue lets only one of these run, and a leftover is written over.
+    await this.#disk.write(`${this.#path}.new`, content, sync)
+    await layer.rename(`${this.#path}.new`, this.#path)
+    this.#end = content.length
+    this.#header = header
+    this.#torn = false
+    this.#closed = null
+    for (const change of changes) this.#note(change)
+    this.#unsynced = sync
+    if (sync) await this.#disk.syncFolder(layout.upload(this.#id))
+    this.#unsynced = false
+  }
+
+  /** A journal without a header is one that a power cut emptied: nothing in it needs to be looked at again. */
+  #boot(): string {
+    return this.#header?.boot ?? this.#disk.boot
+  }
+
+  #note(change: StoredChange): void {
+    if (change.type === 'ended') this.#closed = change.status
+    else if (change.type === 'completing') this.#closed ??= change.type
+  }
+
+  /** A line that a replay would have to pass over is not taken, or its writer would believe it recorded. */
+  #refusal(change: StoredChange): UploadError | null {
+    const closed = this.#closed
+    if (closed === null) return null
+    const same = change.type === 'ended' && change.status === closed
+    if (closed !== 'completing' && closed !== 'uploaded') return same ? null : goneError(closed)
+    if (change.type === 'digest' || change.type === 'completing' || same) return null
+    if (change.type !== 'ended') return new UploadError('UPLOAD_COMPLETED')
+    const allowed = closed === 'completing' ? change.status !== 'expired' : change.status === 'cancelled'
+    return allowed ? null : new UploadError('UPLOAD_COMPLETED')
+  }
+}

@@ -1,0 +1,73 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+
+const ID = /^[0-9a-f-]{36}$/
+
+/** Whether a string has the shape of our ids. Nothing else ever becomes part of a path. */
+export function isId(value: string): boolean {
+  return ID.test(value)
+}
+
+/** Names of folders on their way in or out of `uploads/`. */
+export const PASSING_FOLDER = /^\.(?:new|gone)-[0-9a-f-]{36}-[0-9a-f]{8}$/
+/** Names of files that are written before they are renamed or linked to their place. */
+export const TEMPORARY_FILE = /^\.[0-9a-z.-]{5,80}-[0-9a-f]{8}\.tmp$/
+/** Names of claims. */
+export const CLAIM_FILE = /^[0-9a-f]{64}\.json$/
+
+/** Everything that stands in an upload's folder. The manifest comes first: see forget.ts for why. */
+export const UPLOAD_FILES = ['manifest.json', 'journal', 'journal.new', 'data'] as const
+
+/** Where everything is below one directory. Ids given to it have been checked with {@link isId}. */
+export class Layout {
+  readonly directory: string
+  readonly uploads: string
+  readonly files: string
+  readonly claims: string
+  readonly owner: string
+
+  constructor(directory: string) {
+    this.directory = directory
+    this.uploads = join(directory, 'uploads')
+    this.files = join(directory, 'files')
+    this.claims = join(directory, 'claims')
+    this.owner = join(directory, 'owner.json')
+  }
+
+  /** Folder of an upload. */
+  upload(id: string): string {
+    return join(this.uploads, id)
+  }
+
+  manifest(id: string): string {
+    return join(this.uploads, id, 'manifest.json')
+  }
+
+  journal(id: string): string {
+    return join(this.uploads, id, 'journal')
+  }
+
+  /** The bytes of an upload until they are whole. */
+  data(id: string): string {
+    return join(this.uploads, id, 'data')
+  }
+
+  /** The bytes of a finished file. */
+  file(fileId: string): string {
+    return join(this.files, fileId)
+  }
+
+  fileRecord(fileId: string): string {
+    return join(this.files, `${fileId}.json`)
+  }
+
+  /** A claim. The key is a client's own text, so it is hashed before it becomes a name. */
+  claim(key: string): string {
+    return join(this.claims, `${createHash('sha256').update(key).digest('hex')}.json`)
+  }
+
+  /** A folder that is about to become an upload's, or no longer is. */
+  passing(kind: 'new' | 'gone', id: string): string {
+    return join(this.uploads, `.${kind}-${id}-${randomBytes(4).toString('hex')}`)
+  }
+}

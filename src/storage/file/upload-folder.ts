@@ -1,0 +1,126 @@
+import type { Disk } from './disk.ts'
+import type { LayerHandle } from './file-layer.ts'
+import { Journal } from './journal.ts'
+import { SharedFile } from './shared-file.ts'
+
+/** What this process knows of one upload's folder while it works there. */
+export class UploadFolder {
+  readonly id: string
+  readonly disk: Disk
+  readonly journal: Journal
+  readonly data: SharedFile
+  /** An fsync of the bytes has failed since they were last proven. */
+  doubtful = false
+  /** The names in this folder, and its own, are durable. */
+  rooted = false
+  /** How many work here. */
+  users = 0
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(disk: Disk, id: string) {
+    this.id = id
+    this.disk = disk
+    this.journal = new Journal(disk, id)
+    this.data = new SharedFile(disk.layer, disk.layout.data(id), () => {
+      this.doubtful = true
+    })
+  }
+
+  /** Runs what must not meet another of its kind: assembling, discarding, forgetting. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work)
+    this.#queue = done.catch(() => {})
+    return done
+  }
+
+  /** After an fsync of the bytes has failed: nothing of them is trusted until it is proven, also by a next process. */
+  async distrust(): Promise<void> {
+    this.doubtful = true
+    // Best effort: the disk has just failed. This process remembers it in any case.
+    await this.journal.distrust().catch(() => {})
+  }
+
+  /**
+   * Syncs the bytes, unless nothing is ever synced.
+   *
+   * @throws what the system says. From then on the bytes are doubtful: see {@link UploadFolder.distrust}.
+   */
+  async sync(handle: LayerHandle): Promise<void> {
+    if (this.disk.fsync === 'off') return
+    try {
+      await handle.datasync()
+    } catch (error) {
+      await this.distrust()
+      throw error
+    }
+  }
+
+  /** Makes the names durable, by which an upload is found after a power cut. */
+  async root(): Promise<void> {
+    const { layout } = this.disk
+    if (this.rooted) return
+    await this.disk.withFile(layout.manifest(this.id), 'r', (handle) => handle.sync())
+    await this.disk.syncFolder(layout.upload(this.id))
+    await this.disk.syncFolder(layout.uploads)
+    this.rooted = true
+  }
+}
+
+/** Folders that nobody works in are remembered up to this many. */
+const IDLE_FOLDERS = 1000
+
+/** The folders in use, one object per upload however many work there, and the last few that were. */
+export class UploadFolders {
+  readonly #disk: Disk
+  readonly #folders = new Map<string, UploadFolder>()
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  /** The folder, held until it is released once. */
+  hold(id: string): UploadFolder {
+    const folder = this.#folders.get(id) ?? new UploadFolder(this.#disk, id)
+    // Last in the map: the least recently used is forgotten first.
+    this.#folders.delete(id)
+    this.#folders.set(id, folder)
+    folder.users += 1
+    return folder
+  }
+
+  release(folder: UploadFolder): void {
+    folder.users -= 1
+    if (this.#folders.size <= IDLE_FOLDERS) return
+    for (const [id, candidate] of this.#folders) {
+      // A doubt is not forgotten: it is all that keeps lost bytes from being trusted.
+      if (candidate.users > 0 || candidate.doubtful) continue
+      this.#folders.delete(id)
+      return
+    }
+  }
+
+  /** Holds the folder while `work` runs. */
+  async use<T>(id: string, work: (folder: UploadFolder) => Promise<T>): Promise<T> {
+    const folder = this.hold(id)
+    try {
+      return await work(folder)
+    } finally {
+      this.release(folder)
+    }
+  }
+
+  /** Drops what is known of an upload that no longer exists. */
+  drop(id: string): void {
+    this.#folders.delete(id)
+  }
+
+  /** Waits for every journal, and closes every file. */
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.#folders.values()].map(async (folder) => {
+        await folder.journal.idle()
+        await folder.data.close()
+      }),
+    )
+  }
+}
