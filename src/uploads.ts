@@ -25,6 +25,7 @@ import type { Upload } from './upload.ts'
 export class Uploads {
   readonly #context: Context
   readonly #sweeper: Sweeper
+  #opened = false
   #closed: Promise<void> = Promise.resolve()
 
   /** @throws TypeError naming the option that is wrong */
@@ -54,6 +55,7 @@ export class Uploads {
    */
   async open(): Promise<void> {
     await this.#context.options.storage.open()
+    this.#opened = true
     this.#sweeper.start()
   }
 
@@ -150,7 +152,7 @@ export class Uploads {
   }
 
   async #close({ bodies, digests, options }: Context): Promise<void> {
-    await options.storage.drain()
+    if (this.#opened) await options.storage.drain()
     // Digests first: a completion that waits for one would be waited for in vain.
     await digests.stop()
     await this.#sweeper.stop()
