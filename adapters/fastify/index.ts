@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createUploads, type Principal, type Uploads, type UploadsOptions } from '../../src/index.ts'
 import { Faces, type FaceOptions } from '../faces.ts'
 import { rememberFaces } from './framework-errors.ts'
-import { registerFaces } from './register-faces.ts'
+import { type Middleware, registerFaces } from './register-faces.ts'
 
 export { frameworkErrors } from './framework-errors.ts'
 export type { CorsOptions } from '../../src/cors.ts'
@@ -27,6 +27,8 @@ declare module 'fastify' {
 export interface HoldfastFaceOptions extends FaceOptions {
   /** Says who sends a request, on both faces; null is answered 401. @default nobody is asked */
   readonly authenticate?: (request: FastifyRequest) => Principal | null | Promise<Principal | null>
+  /** Express or Connect middleware that runs, in this order, ahead of both faces and of `authenticate`. @default none */
+  readonly middleware?: readonly Middleware[]
 }
 
 /** Options of the plugin: uploads that the application made (and opens), or what to make them of. */
@@ -60,7 +62,8 @@ async function plugin(app: FastifyInstance, options: HoldfastOptions): Promise<v
   // still being made durable then is waited for after all.
   app.addHook('preClose', () => (closing = uploads.close()))
   app.addHook('onClose', () => closing ?? uploads.close())
-  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate: options.authenticate }))
+  const { authenticate, middleware = [] } = options
+  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate, middleware }))
 }
 
 function withLog(app: FastifyInstance, options: UploadsOptions): UploadsOptions {

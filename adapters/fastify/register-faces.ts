@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import middie from '@fastify/middie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal, Uploads } from '../../src/index.ts'
 import type { FaceReply } from '../../src/json/index.ts'
@@ -6,10 +8,14 @@ import type { FaceName } from '../failures.ts'
 import { pathOfTarget } from '../paths.ts'
 import { sendReply } from './send-reply.ts'
 
+/** An Express or Connect middleware. What it puts on the request reaches `authenticate` as `request.raw`. */
+export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void
+
 /** What the routes work with. */
 export interface RouteContext {
   readonly faces: Faces
   readonly uploads: Uploads
+  readonly middleware: readonly Middleware[]
   readonly authenticate: ((request: FastifyRequest) => Principal | null | Promise<Principal | null>) | undefined
 }
 
@@ -20,8 +26,13 @@ export interface RouteContext {
 const ID_PARAMETER = ':id([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})'
 
 /** Registers both faces in a scope of their own. */
-export function registerFaces(scope: FastifyInstance, context: RouteContext): void {
-  const { faces } = context
+export async function registerFaces(scope: FastifyInstance, context: RouteContext): Promise<void> {
+  const { faces, middleware } = context
+  if (middleware.length > 0) {
+    await scope.register(middie)
+    // Without a path: what is mounted on one can be walked around by writing the path otherwise.
+    for (const one of middleware) scope.use(one)
+  }
   // The faces read the body from the Node request. An application's parsers, which a scope inherits, would eat it.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))

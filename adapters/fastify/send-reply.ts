@@ -22,8 +22,7 @@ export async function sendReply(
 
   const { body } = answer
   if (raw.method === 'HEAD' && body !== null && typeof body !== 'string') body.destroy()
-  return reply
-    .code(answer.status)
-    .headers(answer.headers)
-    .send(raw.method === 'HEAD' ? null : body)
+  // Not null, which Fastify would send as JSON.
+  const payload = raw.method === 'HEAD' || body === null ? undefined : body
+  return reply.code(answer.status).headers(answer.headers).send(payload)
 }

@@ -65,7 +65,8 @@ export function completedView(file: FileRecord) {
     status: 'uploaded' as const,
     uploadedAt: isoTime(file.uploadedAt),
     checksum,
-    ...(checksum === null ? { checksumStatus: 'computing' as const } : { checksumType: 'FULL_OBJECT' as const }),
+    checksumType: 'FULL_OBJECT' as const,
+    ...(checksum === null ? { checksumStatus: 'computing' as const } : {}),
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
   }
 }
