@@ -98,7 +98,8 @@ export function checkCorsOptions({ origins, credentials }: CorsOptions): void {
 
 /** Whether a text is an origin as a browser writes it in `Origin`. */
 function isOrigin(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : null
+  // An asterisk may stand in a host's name, but no browser sends one: it was meant as a pattern, and would match nothing.
+  const url = URL.canParse(text) && !text.includes('*') ? new URL(text) : null
   // Schemes of installed apps (`capacitor://localhost`) are opaque to WHATWG URLs, whose `origin` is then "null".
   return url !== null && (url.origin === text || (url.origin === 'null' && `${url.protocol}//${url.host}` === text))
 }

@@ -28,7 +28,7 @@ export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
 /** RFC 9110 section 8.3.1: type "/" subtype, with parameters. */
 const MEDIA_TYPE =
-  /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\\r\n]|\\[^\r\n])*"))*$/
+  /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))*$/
 
 /** Whether a text is a well-formed media type of a bearable length. */
 export function isMediaType(text: string): boolean {
@@ -87,13 +87,22 @@ export function checkCreateInput(input: CreateInput): CreateInput {
   if (input.contentType !== undefined && !isMediaType(input.contentType)) {
     throw invalid('contentType', 'contentType must be a media type such as image/png.')
   }
-  if (input.metadata !== undefined && Buffer.byteLength(JSON.stringify(input.metadata)) > MAX_METADATA_BYTES) {
+  if (input.metadata !== undefined && !(jsonBytes(input.metadata) <= MAX_METADATA_BYTES)) {
     throw invalid('metadata', `metadata must have at most ${MAX_METADATA_BYTES} bytes as JSON.`)
   }
   if (input.checksum !== undefined && !/^[0-9a-f]{64}$/.test(input.checksum)) {
     throw invalid('checksum', 'checksum must be the SHA-256 of the whole file: 64 hexadecimal digits.')
   }
   return input
+}
+
+/** Bytes of a value as JSON; Infinity where it is nested too deeply for that. */
+function jsonBytes(value: { readonly [key: string]: Json }): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value))
+  } catch {
+    return Infinity
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -24,12 +24,19 @@ export class UploadEvents extends EventEmitter<UploadEventMap> {
     this.#onError = onError
   }
 
+  /** Every listener is called, also after one that throws. */
   override emit<K extends keyof UploadEventMap>(name: K, ...args: UploadEventMap[K]): boolean {
+    const listeners = this.rawListeners(name)
+    for (const listener of listeners) void this.#tell(name, listener, args)
+    return listeners.length > 0
+  }
+
+  async #tell(name: string, listener: (...args: never[]) => unknown, args: readonly unknown[]): Promise<void> {
     try {
-      return super.emit<K>(name, ...(args as never))
+      // Listeners are often async functions: nobody else would hear of their failure, and it would end the process.
+      await Reflect.apply(listener, this, args)
     } catch (error) {
       this.#onError(error, `a listener of '${name}'`)
-      return true
     }
   }
 }

@@ -40,6 +40,8 @@ export type ResolvedOptions = Required<Omit<UploadsOptions, 'maxFileSize'>> & {
 }
 
 const HOUR = 3_600_000
+/** The longest a timer of Node waits; a longer one fires at once. */
+const MAX_TIMER_MS = 0x7fff_ffff
 
 /**
  * Copies, checks, fills and freezes the options.
@@ -52,18 +54,18 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
   }
   const resolved: ResolvedOptions = {
     storage,
-    state: options.state ?? new MemoryState(),
-    authorize: options.authorize ?? anyoneMay,
+    state: options.state === undefined ? new MemoryState() : object('state', options.state),
+    authorize: func('authorize', options.authorize, anyoneMay),
     chunkSize: positive('chunkSize', options.chunkSize ?? Math.max(5 * MIB, storage.limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : positive('maxFileSize', options.maxFileSize),
     expiresAfterMs: positive('expiresAfterMs', options.expiresAfterMs ?? 24 * HOUR),
     maxLifetimeMs: positive('maxLifetimeMs', options.maxLifetimeMs ?? 7 * 24 * HOUR),
     tombstoneMs: positive('tombstoneMs', options.tombstoneMs ?? 24 * HOUR),
-    lockWaitMs: positive('lockWaitMs', options.lockWaitMs ?? 10_000),
-    idleTimeoutMs: positive('idleTimeoutMs', options.idleTimeoutMs ?? 60_000),
-    sweepIntervalMs: positive('sweepIntervalMs', options.sweepIntervalMs ?? HOUR),
-    onError: options.onError ?? (() => {}),
-    now: options.now ?? Date.now,
+    lockWaitMs: timer('lockWaitMs', options.lockWaitMs ?? 10_000),
+    idleTimeoutMs: timer('idleTimeoutMs', options.idleTimeoutMs ?? 60_000),
+    sweepIntervalMs: timer('sweepIntervalMs', options.sweepIntervalMs ?? HOUR),
+    onError: func('onError', options.onError, () => {}),
+    now: func('now', options.now, Date.now),
   }
   const { minChunkSize, maxChunkSize } = storage.limits
   if (resolved.chunkSize < minChunkSize || resolved.chunkSize > maxChunkSize) {
@@ -77,4 +79,20 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
 function positive(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new TypeError(`holdfast: the option \`${name}\` must be a positive whole number, not ${String(value)}`)
+}
+
+function timer(name: string, ms: number): number {
+  if (positive(name, ms) <= MAX_TIMER_MS) return ms
+  throw new TypeError(`holdfast: the option \`${name}\` must be at most ${MAX_TIMER_MS} ms, not ${ms}`)
+}
+
+function func<T>(name: string, value: T | undefined, otherwise: T): T {
+  if (value === undefined) return otherwise
+  if (typeof value === 'function') return value
+  throw new TypeError(`holdfast: the option \`${name}\` must be a function, not ${String(value)}`)
+}
+
+function object<T>(name: string, value: T): T {
+  if (typeof value === 'object' && value !== null) return value
+  throw new TypeError(`holdfast: the option \`${name}\` must be an object, not ${String(value)}`)
 }

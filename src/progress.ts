@@ -42,7 +42,8 @@ export function progressOf(upload: Upload, bytesPerSecond: number): Progress {
 /** Rounds down, so that 100 is said only when every byte is there. */
 function percent(bytes: number, size: number | null): number | null {
   if (size === null) return null
-  return size === 0 ? 100 : Math.floor((bytes / size) * 10_000) / 100
+  // In whole numbers: as fractions 57 of 100 bytes were 56.99 percent.
+  return size === 0 ? 100 : Number((BigInt(bytes) * 10_000n) / BigInt(size)) / 100
 }
 
 function secondsFor(remaining: number | null, bytesPerSecond: number): number | null {

@@ -9,9 +9,10 @@ export class Speedometer {
 
   /** Tells that `bytes` are durable in all at `at` (ms). */
   sample(at: number, bytes: number): void {
-    const last = this.#samples.at(-1)
-    if (last !== undefined && this.#samples.length > 1 && at - last.at < SAMPLE_MS) last.bytes = bytes
-    else this.#samples.push({ at, bytes })
+    // The last sample moves on until it is far enough from the one before it: its bytes are always those of its time.
+    const before = this.#samples.at(-2)
+    if (before !== undefined && at - before.at < SAMPLE_MS) this.#samples.pop()
+    this.#samples.push({ at, bytes })
     while (this.#samples.length > 2 && (this.#samples[0]?.at ?? at) < at - WINDOW_MS) this.#samples.shift()
   }
 

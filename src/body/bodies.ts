@@ -50,7 +50,8 @@ export class Bodies {
       if (!stream.readableEnded) onGone()
     }
     signal?.addEventListener('abort', onGone, { once: true })
-    if (signal?.aborted === true) onGone()
+    // One that has closed already says so no more.
+    if (signal?.aborted === true || (stream.destroyed && !stream.readableEnded)) onGone()
     stream.once('close', onClose)
     const body: LiveBody = {
       reader,

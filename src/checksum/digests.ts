@@ -20,6 +20,8 @@ interface Follower {
   readonly hash: Hash
   position: number
   running: Promise<void> | null
+  /** It was asked to follow while it was under way. */
+  again: boolean
 }
 
 /**
@@ -30,7 +32,8 @@ export class Digests {
   readonly #source: DigestSource
   readonly #followers = new Map<string, Follower>()
   readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #runs = new Set<Promise<void>>()
+  #turns = 0
   #stopped = false
 
   constructor(source: DigestSource) {
@@ -42,10 +45,15 @@ export class Digests {
     if (this.#stopped) return Promise.resolve()
     let follower = this.#followers.get(id)
     if (follower === undefined) {
-      follower = { hash: createHash('sha256'), position: 0, running: null }
+      follower = { hash: createHash('sha256'), position: 0, running: null, again: false }
       this.#followers.set(id, follower)
     }
-    follower.running ??= this.#run(id, follower)
+    follower.again = true
+    if (follower.running === null) {
+      const run = this.#run(id, follower).finally(() => this.#runs.delete(run))
+      this.#runs.add(run)
+      follower.running = run
+    }
     return follower.running
   }
 
@@ -58,22 +66,24 @@ export class Digests {
   async stop(): Promise<void> {
     this.#stopped = true
     for (const wake of this.#waiting.splice(0)) wake()
-    for (const { running } of this.#followers.values()) if (running !== null) await running
+    await Promise.all(this.#runs)
     this.#followers.clear()
   }
 
   async #run(id: string, follower: Follower): Promise<void> {
     await this.#turn()
     try {
-      await this.#catchUp(id, follower)
+      while (follower.again) {
+        follower.again = false
+        await this.#catchUp(id, follower)
+      }
     } catch (error) {
       // What was fed to the hash is unknown now: the next call begins anew.
-      this.drop(id)
+      this.#dropThis(id, follower)
       this.#source.onError(error, `the checksum of upload ${id}`)
     } finally {
       follower.running = null
-      this.#running -= 1
-      this.#waiting.shift()?.()
+      this.#endTurn()
     }
   }
 
@@ -81,7 +91,7 @@ export class Digests {
     for (;;) {
       const upload = await this.#source.find(id)
       if (this.#dropped(id, follower) || upload === null || isGone(upload) || upload.digest !== null) {
-        this.drop(id)
+        this.#dropThis(id, follower)
         return
       }
       const full = upload.ledger.isFull(gridOf(upload))
@@ -94,7 +104,7 @@ export class Digests {
         }
       } else if (full) {
         await this.#source.keep(id, follower.hash.digest('hex'))
-        this.drop(id)
+        this.#dropThis(id, follower)
         return
       } else return
     }
@@ -105,7 +115,19 @@ export class Digests {
   }
 
   async #turn(): Promise<void> {
-    if (this.#running >= PARALLEL && !this.#stopped) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#running += 1
+    if (this.#turns < PARALLEL) this.#turns += 1
+    // Whoever ends hands its turn on: nobody can come in between.
+    else if (!this.#stopped) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #endTurn(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#turns -= 1
+    else next()
+  }
+
+  /** Drops this follower, and no later one of the same upload. */
+  #dropThis(id: string, follower: Follower): void {
+    if (this.#followers.get(id) === follower) this.#followers.delete(id)
   }
 }

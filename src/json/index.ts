@@ -2,6 +2,6 @@
  * The JSON chunk API over the core, free of any framework.
  * @module
  */
-export { createJsonApi, type JsonApi, type JsonApiOptions, type JsonRoute } from './json-api.ts'
+export { createJsonApi, type JsonApi, type JsonRoute } from './json-api.ts'
 export { failureReply } from './reply.ts'
-export type { FaceReply, FaceRequest } from '../http.ts'
+export type { FaceReply } from '../http.ts'

@@ -7,12 +7,17 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 } as const
 
+/** An answer in JSON. */
+interface JsonReply extends FaceReply {
+  readonly body: string
+}
+
 /** `{"success": true, …}`: `{ data }` for all calls but cancel, which has a `message`. */
 export function successReply(
   status: number,
   content: { readonly data: object } | { readonly message: string },
   headers: Readonly<Record<string, string>> = {},
-): FaceReply {
+): JsonReply {
   return { status, headers: { ...HEADERS, ...headers }, body: JSON.stringify({ success: true, ...content }) }
 }
 
@@ -20,7 +25,7 @@ export function successReply(
  * The answer to anything thrown: `{"success": false, "error": {code, message, details?, requestId}}`.
  * What is no UploadError is `INTERNAL`; the thrown thing itself goes to the log alone.
  */
-export function failureReply(thrown: unknown, requestId: string): FaceReply {
+export function failureReply(thrown: unknown, requestId: string): JsonReply {
   const error = toUploadError(thrown)
   const { code, message, details } = error
   const headers: Record<string, string> = { ...HEADERS }

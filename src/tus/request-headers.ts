@@ -57,7 +57,6 @@ const PASSED: readonly string[] = [
   'tus-resumable',
   'upload-concat',
   'upload-defer-length',
-  'upload-metadata',
   'upload-offset',
 ]
 

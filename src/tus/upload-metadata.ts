@@ -1,7 +1,6 @@
-import { Metadata } from '@tus/utils'
 import { type CreateInput, isMediaType } from '../create-input.ts'
 import { UploadError } from '../errors.ts'
-import type { Json, Upload } from '../upload.ts'
+import type { Upload } from '../upload.ts'
 
 /** The key under which the header is kept as the client sent it. */
 const RAW = 'Upload-Metadata'
@@ -23,13 +22,12 @@ export function parseUploadMetadata(
   if (header === undefined) return { fileName: UNNAMED }
   const pairs = parsePairs(header)
   const type = first(pairs, TYPE_KEYS)
-  const metadata: Record<string, Json> = {}
-  for (const [key, value] of Object.entries(pairs)) if (!isReserved(key)) metadata[key] = value
   return {
     fileName: first(pairs, NAME_KEYS) ?? UNNAMED,
     // A type is the client's guess: one that is not well-formed must not stop the upload.
     ...(type !== null && isMediaType(type) ? { contentType: type } : {}),
-    metadata,
+    // Not by assignment, which does something else for the key `__proto__`.
+    metadata: Object.fromEntries([...pairs].filter(([key]) => !isReserved(key))),
     attributes: { [RAW]: header },
   }
 }
@@ -42,29 +40,46 @@ export function formatUploadMetadata(upload: Upload): string | null {
   const { attributes, fileName, contentType, metadata } = upload.manifest
   const raw = attributes[RAW]
   if (raw !== undefined) return raw
-  const pairs: Record<string, string> = { filename: fileName, filetype: contentType }
+  const pairs: [key: string, value: string][] = [
+    ['filename', fileName],
+    ['filetype', contentType],
+  ]
   for (const [key, value] of Object.entries(metadata)) {
-    if (isKey(key) && !isReserved(key)) pairs[key] = typeof value === 'string' ? value : JSON.stringify(value)
+    if (isKey(key) && !isReserved(key)) pairs.push([key, typeof value === 'string' ? value : JSON.stringify(value)])
   }
-  return Metadata.stringify(pairs)
+  return pairs.map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`).join(',')
 }
 
-function parsePairs(header: string): Record<string, string | null> {
-  try {
-    return Metadata.parse(header)
-  } catch (cause) {
-    throw new UploadError('INVALID_REQUEST', {
-      message:
-        'Upload-Metadata is not valid: it is comma-separated pairs of an ASCII key and a Base64 value, the two separated by one space, every key once.',
-      details: { field: 'Upload-Metadata' },
-      cause,
-    })
+/**
+ * "The Upload-Metadata request and response header MUST consist of one or more comma-separated key-value pairs. The key
+ * and value MUST be separated by a space. [...] All keys MUST be unique. The value MAY be empty. In these cases, the space,
+ * which would normally separate the key and the value, MAY be left out."
+ *
+ * (The parser of @tus/utils refuses keys that every object has, such as `constructor`.)
+ */
+function parsePairs(header: string): Map<string, string | null> {
+  const pairs = new Map<string, string | null>()
+  for (const pair of header.split(',')) {
+    const [key = '', value = '', ...rest] = pair.split(' ')
+    if (!isKey(key) || !isBase64(value) || rest.length > 0 || pairs.has(key)) {
+      throw new UploadError('INVALID_REQUEST', {
+        message:
+          'Upload-Metadata is not valid: it is comma-separated pairs of an ASCII key and a Base64 value, the two separated by one space, every key once.',
+        details: { field: 'Upload-Metadata' },
+      })
+    }
+    pairs.set(key, value === '' ? null : Buffer.from(value, 'base64').toString())
   }
+  return pairs
 }
 
-function first(pairs: Record<string, string | null>, keys: readonly string[]): string | null {
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[\dA-Za-z+/]*={0,2}$/.test(text)
+}
+
+function first(pairs: ReadonlyMap<string, string | null>, keys: readonly string[]): string | null {
   for (const key of keys) {
-    const value = pairs[key]
+    const value = pairs.get(key)
     if (typeof value === 'string' && value !== '') return value
   }
   return null

@@ -29,7 +29,7 @@ export function wantJson(headers: IncomingHttpHeaders): void {
  * Wants a body that is not compressed or otherwise encoded: the bytes that are checked are the bytes that are stored.
  * @throws UploadError `UNSUPPORTED_MEDIA_TYPE`
  */
-export function wantPlain(headers: IncomingHttpHeaders): void {
+function wantPlain(headers: IncomingHttpHeaders): void {
   const encoding = headerText(headers, 'content-encoding')?.trim().toLowerCase()
   if (encoding === undefined || encoding === '' || encoding === 'identity') return
   throw new UploadError('UNSUPPORTED_MEDIA_TYPE', {

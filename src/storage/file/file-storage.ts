@@ -61,6 +61,8 @@ export class FileStorage implements Storage {
   readonly #ownerWaitMs: number
   #opened: Opened | null = null
   #closing: Promise<void> | null = null
+  /** What must not be cut off by a close. */
+  readonly #running = new Set<Promise<unknown>>()
 
   constructor(options: FileStorageOptions) {
     this.limits = { minChunkSize: 1, maxChunkSize: Number.MAX_SAFE_INTEGER, maxChunks: options.maxChunks ?? 10_000 }
@@ -75,8 +77,9 @@ export class FileStorage implements Storage {
     if (this.#opened !== null) throw new Error(`The storage at ${this.#layout.directory} is already open.`)
     const disk = new Disk(this.#layer, this.#layout, this.#fsync, await readBootId(this.#layer))
     await prepareDirectory(disk)
-    const ownership = await Ownership.take(disk, this.#ownerWaitMs)
-    this.#opened = { disk, folders: new UploadFolders(disk), claims: new Claims(disk), ownership }
+    const folders = new UploadFolders(disk)
+    const ownership = await Ownership.take(disk, this.#ownerWaitMs, () => void folders.shut())
+    this.#opened = { disk, folders, claims: new Claims(disk), ownership }
   }
 
   async create(manifest: Manifest): Promise<boolean> {
@@ -189,6 +192,7 @@ export class FileStorage implements Storage {
     await this.#run(({ ownership }) => ownership.drain())
   }
 
+  /** Ends what is under way, then gives the directory back. Writers that were not ended can record nothing any more. */
   async close(): Promise<void> {
     this.#closing ??= this.#close()
     await this.#closing
@@ -198,7 +202,8 @@ export class FileStorage implements Storage {
     const opened = this.#opened
     if (opened === null) return
     try {
-      await opened.folders.close()
+      await Promise.allSettled(this.#running)
+      await opened.folders.shut()
     } finally {
       await opened.ownership.release()
     }
@@ -212,11 +217,14 @@ export class FileStorage implements Storage {
   }
 
   async #run<T>(work: (opened: Opened) => Promise<T>, missing: ErrorCode = 'UPLOAD_NOT_FOUND'): Promise<T> {
-    const opened = this.#open()
+    const running = work(this.#open())
+    this.#running.add(running)
     try {
-      return await work(opened)
+      return await running
     } catch (error) {
       throw storageError(error, missing)
+    } finally {
+      this.#running.delete(running)
     }
   }
 }

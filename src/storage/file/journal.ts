@@ -42,6 +42,7 @@ export class Journal {
   #torn = false
   /** An fsync has failed: the system may believe pages clean that never reached the disk. */
   #unsynced = false
+  #shut = false
 
   constructor(disk: Disk, id: string) {
     this.#disk = disk
@@ -51,6 +52,7 @@ export class Journal {
 
   /** Appends a line. With `sync` it survives a power cut when this resolves. */
   async append(change: StoredChange, sync: boolean): Promise<void> {
+    if (this.#shut) throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error('The storage is closed.') })
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push({ change, sync, resolve, reject })
       if (this.#waiting.length === 1) void this.#run(() => this.#appendWaiting())
@@ -77,8 +79,9 @@ export class Journal {
     })
   }
 
-  /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
+  /** Takes no line from now on, and resolves when nothing is under way. */
+  async shut(): Promise<void> {
+    this.#shut = true
     await this.#queue
   }
 

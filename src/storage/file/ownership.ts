@@ -42,24 +42,27 @@ export class Ownership {
   readonly #disk: Disk
   readonly #owner: Owner
   #heartbeat: NodeJS.Timeout | null = null
+  readonly #onLost: () => void
   #lost = false
 
-  private constructor(disk: Disk, owner: Owner) {
+  private constructor(disk: Disk, owner: Owner, onLost: () => void) {
     this.#disk = disk
     this.#owner = owner
+    this.#onLost = onLost
   }
 
   /**
    * Takes the directory. Waits `waitMs` for an owner that lives, and up to 30 s for one that is draining.
+   * `onLost` is called when another process has taken it all the same.
    *
    * @throws Error in one line when the owner stays.
    */
-  static async take(disk: Disk, waitMs: number): Promise<Ownership> {
+  static async take(disk: Disk, waitMs: number, onLost: () => void): Promise<Ownership> {
     const { layer, layout, boot } = disk
     const namespace = await readPidNamespace(layer)
     const startTime = (await readStartTime(layer, process.pid)) ?? null
     const owner = { pid: process.pid, boot, startTime, namespace, token: randomUUID(), draining: false }
-    const ownership = new Ownership(disk, owner)
+    const ownership = new Ownership(disk, owner, onLost)
     const began = Date.now()
     let seen: Seen = { token: '', touched: 0 }
     for (;;) {
@@ -171,8 +174,12 @@ export class Ownership {
   async #beat(): Promise<void> {
     const { layer, layout } = this.#disk
     const standing = await this.#read(layout.owner)
-    if (standing?.token !== this.#owner.token) this.#lost = true
-    else await layer.utimes(layout.owner, new Date(), new Date())
+    if (standing?.token === this.#owner.token) {
+      await layer.utimes(layout.owner, new Date(), new Date())
+    } else if (!this.#lost) {
+      this.#lost = true
+      this.#onLost()
+    }
   }
 }
 

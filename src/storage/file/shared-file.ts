@@ -1,4 +1,5 @@
 import { constants } from 'node:fs'
+import { UploadError } from '../../errors.ts'
 import type { FileLayer, LayerHandle } from './file-layer.ts'
 
 /** One open file for everybody who writes it: opened by the first, closed by the last. */
@@ -7,6 +8,7 @@ export class SharedFile {
   readonly #path: string
   readonly #onDoubt: () => void
   #users = 0
+  #shut = false
   #handle: Promise<LayerHandle> | null = null
 
   /** `onDoubt` is called when closing fails: what was written may not be there. */
@@ -18,6 +20,7 @@ export class SharedFile {
 
   /** The open file; it is created where there is none, never truncated. Each success is given back with one release. */
   async acquire(): Promise<LayerHandle> {
+    if (this.#shut) throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error('The storage is closed.') })
     this.#handle ??= this.#layer.open(this.#path, constants.O_RDWR | constants.O_CREAT)
     const opening = this.#handle
     this.#users += 1
@@ -33,11 +36,16 @@ export class SharedFile {
   /** Gives the file back. Never throws. */
   async release(): Promise<void> {
     this.#users -= 1
-    if (this.#users === 0) await this.close()
+    if (this.#users === 0) await this.#close()
   }
 
-  /** Closes the file also under those who hold it, after the writes under way. Never throws. */
-  async close(): Promise<void> {
+  /** Closes the file also under those who hold it, after the writes under way, and for good. Never throws. */
+  async shut(): Promise<void> {
+    this.#shut = true
+    await this.#close()
+  }
+
+  async #close(): Promise<void> {
     const handle = this.#handle
     this.#handle = null
     try {

@@ -114,12 +114,12 @@ export class UploadFolders {
     this.#folders.delete(id)
   }
 
-  /** Waits for every journal, and closes every file. */
-  async close(): Promise<void> {
+  /** Waits for every journal, and closes every file: a writer that is still there can change nothing any more. */
+  async shut(): Promise<void> {
     await Promise.all(
       [...this.#folders.values()].map(async (folder) => {
-        await folder.journal.idle()
-        await folder.data.close()
+        await folder.journal.shut()
+        await folder.data.shut()
       }),
     )
   }
