@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { MIB } from '../../src/grid.ts'
+import { resolveOptions } from '../../src/options.ts'
+import { MemoryState } from '../../src/state/memory.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+
+const HOUR = 3_600_000
+
+/** Nothing but its limits is looked at. */
+function storageOf(minChunkSize = 1, maxChunkSize = Number.MAX_SAFE_INTEGER): Storage {
+  return { limits: { minChunkSize, maxChunkSize, maxChunks: 10_000 } } as Storage
+}
+const storage = storageOf()
+
+/** Options as somebody writes them who has no types. */
+const untyped = (options: Record<string, unknown>) => () => resolveOptions({ storage, ...options })
+
+const named = (name: string) =>
+  expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(`\`${name}\``) })
+
+describe('options', () => {
+  it('have defaults for all but the storage', () => {
+    const options = resolveOptions({ storage })
+    expect(options).toMatchObject({
+      chunkSize: 5 * MIB,
+      maxFileSize: null,
+      expiresAfterMs: 24 * HOUR,
+      maxLifetimeMs: 7 * 24 * HOUR,
+      tombstoneMs: 24 * HOUR,
+      lockWaitMs: 10_000,
+      idleTimeoutMs: 60_000,
+      sweepIntervalMs: HOUR,
+      now: Date.now,
+    })
+    expect(options.storage).toBe(storage)
+    expect(options.state).toBeInstanceOf(MemoryState)
+    expect(options.authorize({ id: 'eve' }, 'cancel', { id: 'a', owner: 'alice' })).toBe(true)
+    expect(() => options.onError(new Error('unseen'), 'nowhere')).not.toThrow()
+  })
+
+  it('have a state of their own each, unless one is given', () => {
+    const state = new MemoryState()
+    expect(resolveOptions({ storage, state }).state).toBe(state)
+    expect(resolveOptions({ storage }).state).not.toBe(resolveOptions({ storage }).state)
+  })
+
+  it('are taken as they are chosen', () => {
+    const chosen = {
+      storage,
+      state: new MemoryState(),
+      authorize: () => false,
+      chunkSize: 7,
+      maxFileSize: 1,
+      expiresAfterMs: 2,
+      maxLifetimeMs: 3,
+      tombstoneMs: 4,
+      lockWaitMs: 5,
+      idleTimeoutMs: 6,
+      sweepIntervalMs: 8,
+      onError: () => {},
+      now: () => 9,
+    }
+    expect(resolveOptions(chosen)).toEqual(chosen)
+  })
+
+  it('are frozen, and deaf to what is done to the object they came from', () => {
+    const chosen = { storage, chunkSize: 7 }
+    const options = resolveOptions(chosen)
+    chosen.chunkSize = 8
+    expect(options.chunkSize).toBe(7)
+    expect(Object.isFrozen(options)).toBe(true)
+    expect(Object.isFrozen(chosen)).toBe(false)
+  })
+
+  it.each([[undefined], [null], ['./data'], [1]])('are refused with %j for a storage', (storage) => {
+    expect(untyped({ storage })).toThrow(named('storage'))
+  })
+
+  const NUMBERS = [
+    'chunkSize',
+    'maxFileSize',
+    'expiresAfterMs',
+    'maxLifetimeMs',
+    'tombstoneMs',
+    'lockWaitMs',
+    'idleTimeoutMs',
+    'sweepIntervalMs',
+  ]
+  const WRONG_NUMBERS = [0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, '10', '5MiB', true, {}, [10], 10n]
+  it.each(NUMBERS)('are refused, naming %s, where that is anything but a positive whole number', (name) => {
+    for (const value of WRONG_NUMBERS) expect(untyped({ [name]: value })).toThrow(named(name))
+    expect(untyped({ [name]: 5 })()).toMatchObject({ [name]: 5 })
+  })
+
+  it.each(['lockWaitMs', 'idleTimeoutMs', 'sweepIntervalMs'])(
+    'are refused, naming %s, where no timer waits that long: it would fire at once',
+    (name) => {
+      expect(untyped({ [name]: 2 ** 31 - 1 })()).toMatchObject({ [name]: 2 ** 31 - 1 })
+      expect(untyped({ [name]: 2 ** 31 })).toThrow(named(name))
+    },
+  )
+
+  it.each([
+    ['authorize', true],
+    ['authorize', 'owner'],
+    ['onError', 'console'],
+    ['onError', {}],
+    ['now', 1],
+    ['now', new Date(0)],
+    ['state', 'memory'],
+    ['state', true],
+  ])('are refused, naming %s, where that is %o', (name, value) => {
+    expect(untyped({ [name]: value })).toThrow(named(name))
+  })
+
+  it('do not let everybody in where authorize is there and is nothing', () => {
+    expect(untyped({ authorize: null })).toThrow(named('authorize'))
+  })
+
+  it('have a chunk size that the storage takes', () => {
+    const limited = storageOf(4, 8)
+    expect(resolveOptions({ storage: limited, chunkSize: 4 }).chunkSize).toBe(4)
+    expect(resolveOptions({ storage: limited, chunkSize: 8 }).chunkSize).toBe(8)
+    expect(() => resolveOptions({ storage: limited, chunkSize: 3 })).toThrow(named('chunkSize'))
+    expect(() => resolveOptions({ storage: limited, chunkSize: 9 })).toThrow(named('chunkSize'))
+  })
+
+  it('have a default chunk size that is raised to what the storage needs', () => {
+    expect(resolveOptions({ storage: storageOf(6 * MIB) }).chunkSize).toBe(6 * MIB)
+  })
+})
