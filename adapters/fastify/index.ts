@@ -38,7 +38,8 @@ export type HoldfastOptions =
 
 /**
  * Serves tus and the JSON API, and decorates the application with `app.uploads`. `app.close()` ends the bodies under way
- * after every byte received is durable.
+ * after every byte received is durable. Hooks that are to guard both faces are added before the plugin is loaded: with
+ * Fastify, what `await app.register(…)` has loaded does not see hooks that come after it.
  *
  * Fastify answers requests that come while it closes with a 503 of its own, after which tus clients start over: make the
  * application with `return503OnClosing: false`. `frameworkErrors` gives undecodable addresses the API's form. A storage

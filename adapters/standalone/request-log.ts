@@ -13,6 +13,11 @@ export class RequestLog extends LogController {
     const answer = { ...factsOf(request), status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) }
     request.log[level](error == null ? answer : { ...answer, err: error }, 'request')
   }
+
+  override streamError(error: Error & { code?: string }, request: FastifyRequest, reply: FastifyReply): void {
+    // A client that left in the middle of a download has its own line.
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') super.streamError(error, request, reply)
+  }
 }
 
 /** Logs requests whose client went away before the answer, which are never completed. */

@@ -89,12 +89,20 @@ async function finish(
   const entry: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
   await writer.finish(entry)
   const changes: Change[] = [{ type: 'chunk', entry }]
-  if (upload.ledger.chunks.size + 1 === chunkCount(gridOf(upload))) {
-    await context.storage.record(id, { type: 'completing' })
-    changes.push({ type: 'completing' })
-  }
+  const isLast = upload.ledger.chunks.size + 1 === chunkCount(gridOf(upload))
+  if (isLast && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
   context.tailHashes.drop(id)
   return commit(context, upload, changes, lock)
+}
+
+/** What goes wrong here goes wrong again when the file is made, and is told then: the chunk itself is stored. */
+async function isRecordedCompleting({ context, id }: Append): Promise<boolean> {
+  try {
+    await context.storage.record(id, { type: 'completing' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The body ends in mid-chunk, in whatever way: what was received becomes the tail. */

@@ -84,6 +84,11 @@ async function completeUnderLock(context: Context, id: string): Promise<Upload> 
   try {
     const upload = await fresh(context, id)
     return upload.status === 'uploaded' ? upload : await makeFile(context, upload, lock)
+  } catch (error) {
+    // Storage has found that it does not hold what it had confirmed (a failed fsync): what is remembered here is not to
+    // be repeated, and a merge would keep it.
+    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') await context.state.forget(id)
+    throw error
   } finally {
     await lock.release()
   }
@@ -115,14 +120,7 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
 }
 
 async function begin(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
-  const { id } = upload.manifest
-  try {
-    await context.storage.record(id, { type: 'completing' })
-  } catch (error) {
-    // Storage has found that it does not hold what it had confirmed: what is remembered here is not to be repeated.
-    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') await context.state.forget(id)
-    throw error
-  }
+  await context.storage.record(upload.manifest.id, { type: 'completing' })
   return commit(context, upload, [{ type: 'completing' }], lock)
 }
 

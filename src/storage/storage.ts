@@ -62,7 +62,7 @@ export interface Storage {
   assemble(upload: StoredUpload): Promise<{ readonly storageChecksum?: string }>
   /** Deletes the bytes of an upload that is recorded as ended, finished file included; the manifest stays. */
   discard(upload: StoredUpload): Promise<void>
-  /** Deletes what is left of an upload; the manifest goes last. */
+  /** Deletes what is left of an upload; it disappears in one step, and never comes back as less than it was. */
   forget(id: string): Promise<void>
   /** Ids of every upload there is a record of. */
   list(): AsyncIterable<string>
