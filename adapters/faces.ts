@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from '../src/cors.ts'
+import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from './cors.ts'
 import { UploadError, type Principal, type Uploads } from '../src/index.ts'
 import { createJsonApi, type FaceReply, type JsonApi, type JsonRoute } from '../src/json/index.ts'
 import { TusServer } from '../src/tus/index.ts'

@@ -20,9 +20,9 @@ export interface CreateInput {
 }
 
 /** The most bytes of `metadata`, as JSON. */
-export const MAX_METADATA_BYTES = 8 * 1024
+const MAX_METADATA_BYTES = 8 * 1024
 /** The most bytes of a file's name. */
-export const MAX_NAME_BYTES = 255
+const MAX_NAME_BYTES = 255
 /** The type of a file whose type nobody named. */
 export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
@@ -36,7 +36,7 @@ export function isMediaType(text: string): boolean {
 }
 
 /** Says what is wrong with a file's name, or null. */
-export function fileNameFault(name: string): string | null {
+function fileNameFault(name: string): string | null {
   if (name === '') return 'fileName must not be empty.'
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `fileName must have at most ${MAX_NAME_BYTES} bytes.`
   if (!name.isWellFormed()) return 'fileName must be well-formed Unicode.'

@@ -1,7 +1,6 @@
 import type { Caller } from './access.ts'
 import type { CreateInput } from './create-input.ts'
 import type { UploadEvents } from './events.ts'
-import type { FileRecord } from './files.ts'
 import type { ChunkEntry } from './ledger.ts'
 import { append, type AppendInput } from './operations/append.ts'
 import { cancel, terminate } from './operations/cancel.ts'
@@ -170,4 +169,4 @@ export function createUploads(options: UploadsOptions): Uploads {
   return new Uploads(options)
 }
 
-export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, FileRecord, Idempotency }
+export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency }

@@ -13,7 +13,7 @@ import { rememberFaces } from './framework-errors.ts'
 import { type Middleware, registerFaces } from './register-faces.ts'
 
 export { frameworkErrors } from './framework-errors.ts'
-export type { CorsOptions } from '../../src/cors.ts'
+export type { CorsOptions } from '../cors.ts'
 export type { FaceOptions }
 
 declare module 'fastify' {

@@ -14,7 +14,7 @@ import { pathOfTarget } from '../paths.ts'
 import { requestIdOf } from '../request-id.ts'
 import { sendReply } from './send-reply.ts'
 
-export type { CorsOptions } from '../../src/cors.ts'
+export type { CorsOptions } from '../cors.ts'
 export type { FaceOptions }
 
 /** Options of {@link holdfast}. */

@@ -5,6 +5,7 @@ import { FileStorage } from '../../src/storage/file/index.ts'
 import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
 import { requestIdOf } from '../request-id.ts'
+import { answerClientError } from './client-errors.ts'
 import { createCloser } from './close-app.ts'
 import type { Configuration } from './configuration.ts'
 import { registerHealth } from './health.ts'
@@ -59,6 +60,7 @@ function createApp(log: FastifyBaseLogger): FastifyInstance {
     // A 503 makes tus clients start over: the core answers requests that come during a shutdown.
     return503OnClosing: false,
     frameworkErrors,
+    clientErrorHandler: answerClientError,
   })
   app.setNotFoundHandler((request, reply) => {
     const { status, headers, body } = failureReply(new UploadError('NOT_FOUND'), request.id)

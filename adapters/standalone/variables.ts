@@ -1,4 +1,4 @@
-import { checkCorsOptions } from '../../src/cors.ts'
+import { checkCorsOptions } from '../cors.ts'
 import { checkMountPath, checkPublicUrl } from '../paths.ts'
 import {
   parseChecked,

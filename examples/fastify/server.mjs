@@ -13,4 +13,4 @@ await app.register(holdfast, {
 app.uploads.events.on('completed', (file) => console.log(`${file.name} is here: ${file.size} bytes`))
 
 console.log(`listening on ${await app.listen({ port: Number(process.env.PORT ?? 3000) })}`)
-process.once('SIGTERM', () => app.close())
+process.once('SIGTERM', () => void app.close())

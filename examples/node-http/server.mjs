@@ -13,8 +13,10 @@ const server = createServer(holdfast({ uploads }))
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${server.address().port}`)
 })
-process.once('SIGTERM', async () => {
+
+async function stop() {
   await uploads.close() // ends the bodies under way; what they brought is kept
   server.close()
   server.closeAllConnections()
-})
+}
+process.once('SIGTERM', () => void stop())

@@ -98,6 +98,12 @@ export class BodyReader {
     this.#stream.off('close', this.#onCut)
     // The error listener stays: a stream without one would throw an error that comes after the end.
     if (this.#attached) this.#stream.pause()
+    // What the stream itself still holds was received as well; a stream that is destroyed keeps it until it is read.
+    const rest: Buffer | null = this.#stream.read()
+    if (rest !== null) {
+      this.#queue.push(rest)
+      this.#queued += rest.length
+    }
     this.#wake?.()
   }
 

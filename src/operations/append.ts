@@ -71,9 +71,13 @@ async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload
       details: { offset },
     })
   }
+  checkDeclared(upload, input.declaredSize)
   checkRoom(context, upload, input)
   upload = await declareSize(work, upload, input.declaredSize)
-  if (!isOpen(upload)) return upload
+  if (!isOpen(upload)) {
+    if ((await work.body.reader.next(1)) !== null) throw tooLarge(upload.size ?? offset)
+    return upload
+  }
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
   return receive(work, upload, offset)
 }
@@ -105,6 +109,15 @@ async function declareSize(work: Append, upload: Upload, size: number | undefine
   if (size === undefined || size === upload.size) return upload
   const { context, id, lock } = work
   const grid = { ...gridOf(upload), size }
+  const { maxChunks } = context.storage.limits
+  if ((chunkCount(grid) ?? 0) > maxChunks) throw tooLarge(grid.chunkSize * maxChunks)
+  const change = { type: 'length', size, at: context.options.now() } as const
+  await context.storage.record(id, change)
+  return commit(context, upload, [change], lock)
+}
+
+function checkDeclared(upload: Upload, size: number | undefined): void {
+  if (size === undefined || size === upload.size) return
   if (upload.size !== null || size < upload.ledger.extent(gridOf(upload))) {
     throw new UploadError('INVALID_REQUEST', {
       message:
@@ -114,11 +127,6 @@ async function declareSize(work: Append, upload: Upload, size: number | undefine
       details: { field: 'Upload-Length' },
     })
   }
-  const { maxChunks } = context.storage.limits
-  if ((chunkCount(grid) ?? 0) > maxChunks) throw tooLarge(grid.chunkSize * maxChunks)
-  const change = { type: 'length', size, at: context.options.now() } as const
-  await context.storage.record(id, change)
-  return commit(context, upload, [change], lock)
 }
 
 /** Takes the body in, chunk by chunk; every byte received is durable and recorded when it returns or throws. */

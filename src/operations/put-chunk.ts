@@ -39,7 +39,7 @@ export async function putChunk(context: Context, id: string, input: ChunkInput, 
   const body = context.bodies.open(input.body, input.signal)
   try {
     const durable = upload.ledger.chunks.get(input.number)
-    if (durable !== undefined) return { entry: await compare(upload, durable, input, body), upload }
+    if (durable !== undefined) return await resent(context, upload, durable, input, body)
     if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
     return await store(context, id, input, body)
   } finally {
@@ -67,6 +67,18 @@ function checkPlace(context: Context, upload: Upload, input: ChunkInput): void {
   }
   if (input.contentLength !== null && input.contentLength !== length)
     throw sizeMismatch(input, length, input.contentLength)
+}
+
+/** A durable chunk that comes again. While it came the upload may have been cancelled, or expired. */
+async function resent(
+  context: Context,
+  upload: Upload,
+  durable: ChunkEntry,
+  input: ChunkInput,
+  body: LiveBody,
+): Promise<StoredChunk> {
+  const entry = await compare(upload, durable, input, body)
+  return { entry, upload: await fresh(context, upload.manifest.id) }
 }
 
 /** The same bytes for a durable chunk are no error, whatever the state; other bytes change nothing. */
@@ -114,7 +126,11 @@ async function storeUnderLock(
   // A deferred length may have been declared while this request waited: its place is checked again.
   checkPlace(context, upload, input)
   const durable = upload.ledger.chunks.get(input.number)
-  if (durable !== undefined) return { entry: await compare(upload, durable, input, body), upload }
+  if (durable !== undefined) {
+    // Nothing is written: a slow repetition must not keep the upload from being completed.
+    await lock.release()
+    return resent(context, upload, durable, input, body)
+  }
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
   const tail = upload.ledger.tail?.number === input.number ? upload.ledger.tail : null
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)

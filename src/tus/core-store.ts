@@ -41,6 +41,8 @@ export class CoreStore extends DataStore {
         ? await this.#uploads.settle(id, request.caller)
         : await this.#uploads.find(id, request.caller)
     request.upload = upload
+    // The core alone compares offsets and room, under the lock: here a live PATCH has not been asked to let go.
+    if (request.patch !== null) return new TusUpload({ id, offset: request.patch.offset })
     return toTus(upload)
   }
 
@@ -50,7 +52,7 @@ export class CoreStore extends DataStore {
     const request = tusRequest()
     const body = request.patch ?? request.create
     if (body === null) throw new Error('a write outside PATCH and POST')
-    const { declaredSize } = request.patch ?? {}
+    const declaredSize = request.patch?.declaredSize
     try {
       request.upload = await this.#uploads.append(
         id,

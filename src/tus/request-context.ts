@@ -6,6 +6,7 @@ import type { Upload } from '../upload.ts'
 
 /** What a PATCH says of its body. */
 export interface Patch {
+  readonly offset: number
   /** Bytes the body says it has, or null. */
   readonly contentLength: number | null
   /** The length of the file, where this request declares it. */

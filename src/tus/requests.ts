@@ -11,6 +11,8 @@ import { parseUploadMetadata } from './upload-metadata.ts'
 export function readCreation(headers: IncomingHttpHeaders): Creation {
   // "The request MAY include a body"; it is one with this content type only (creation-with-upload).
   if (hasBody(headers) && !isOffsetOctetStream(headers)) throw wrongType('A POST with a body')
+  const fileSize = wholeNumber(headers, 'Upload-Length') ?? null
+  if (fileSize !== null && (contentLength(headers) ?? 0) > fileSize) throw new UploadError('FILE_TOO_LARGE')
   const raw = headers['upload-metadata']
   return {
     input: {
@@ -28,7 +30,8 @@ export function readCreation(headers: IncomingHttpHeaders): Creation {
 export function readPatch(headers: IncomingHttpHeaders): Patch {
   // "All PATCH requests MUST use Content-Type: application/offset+octet-stream, otherwise the server SHOULD return a 415".
   if (!isOffsetOctetStream(headers)) throw wrongType('A PATCH')
-  if (wholeNumber(headers, 'Upload-Offset') === undefined) {
+  const offset = wholeNumber(headers, 'Upload-Offset')
+  if (offset === undefined) {
     throw new UploadError('INVALID_REQUEST', {
       message: 'A PATCH needs the header Upload-Offset.',
       details: { field: 'Upload-Offset' },
@@ -36,6 +39,7 @@ export function readPatch(headers: IncomingHttpHeaders): Patch {
   }
   const declaredSize = wholeNumber(headers, 'Upload-Length')
   return {
+    offset,
     contentLength: hasBody(headers) ? contentLength(headers) : 0,
     ...(declaredSize === undefined ? {} : { declaredSize }),
   }

@@ -19,7 +19,7 @@ const TYPE_KEYS = ['filetype', 'type'] as const
 export function parseUploadMetadata(
   header: string | undefined,
 ): Pick<CreateInput, 'fileName' | 'contentType' | 'metadata' | 'attributes'> {
-  if (header === undefined) return { fileName: UNNAMED }
+  if (header === undefined) return { fileName: UNNAMED, attributes: { [RAW]: '' } }
   const pairs = parsePairs(header)
   const type = first(pairs, TYPE_KEYS)
   return {
@@ -39,7 +39,7 @@ export function parseUploadMetadata(
 export function formatUploadMetadata(upload: Upload): string | null {
   const { attributes, fileName, contentType, metadata } = upload.manifest
   const raw = attributes[RAW]
-  if (raw !== undefined) return raw
+  if (raw !== undefined) return raw === '' ? null : raw
   const pairs: [key: string, value: string][] = [
     ['filename', fileName],
     ['filetype', contentType],
