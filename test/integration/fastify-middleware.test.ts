@@ -31,7 +31,11 @@ it('runs middleware ahead of both faces, and hands authenticate what it put on t
   for (const user of [{}, { 'x-user': 'ann' }]) {
     const expected = 'x-user' in user ? 201 : 401
     const byTus = await fetch(`${url}/files`, { method: 'POST', headers: { ...tus, ...user } })
-    const byJson = await fetch(`${url}/api/v1/uploads/initiate`, { method: 'POST', headers: { ...json, ...user }, body })
+    const byJson = await fetch(`${url}/api/v1/uploads/initiate`, {
+      method: 'POST',
+      headers: { ...json, ...user },
+      body,
+    })
     expect([byTus.status, byJson.status]).toEqual([expected, expected])
   }
 })

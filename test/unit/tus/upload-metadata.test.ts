@@ -76,8 +76,12 @@ describe('Upload-Metadata that is read', () => {
     }
   })
 
-  it('is nothing but a name of our own where there is none', () => {
-    expect(parseUploadMetadata(undefined)).toEqual({ fileName: 'unnamed' })
+  it('is nothing but a name of our own where there is none, and is not told back', () => {
+    const parsed = parseUploadMetadata(undefined)
+    expect(parsed).toEqual({ fileName: 'unnamed', attributes: { 'Upload-Metadata': '' } })
+    expect(
+      formatUploadMetadata(anUpload({ manifest: aManifest({ attributes: { 'Upload-Metadata': '' } }) })),
+    ).toBeNull()
   })
 
   it('has null for a key without a value', () => {

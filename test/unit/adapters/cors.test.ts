@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from '../../src/cors.ts'
+import {
+  checkCorsOptions,
+  corsHeaders,
+  isPreflight,
+  preflightHeaders,
+  type CorsOptions,
+} from '../../../adapters/cors.ts'
 
 const ANY: CorsOptions = { origins: '*', credentials: false }
 const NAMED: CorsOptions = { origins: ['https://a.example', 'http://localhost:5173'], credentials: true }
