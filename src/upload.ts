@@ -1,6 +1,6 @@
 import { UploadError, type ErrorCode } from './errors.ts'
 import type { Grid } from './grid.ts'
-import type { ChunkEntry, Ledger, Tail } from './ledger.ts'
+import { type ChunkEntry, Ledger, type Tail } from './ledger.ts'
 
 /** Where an upload stands. `initiated → uploading → completing → uploaded`, aside to `cancelled`, `expired`, `failed`. */
 export type UploadStatus = 'initiated' | 'uploading' | 'completing' | EndStatus
@@ -72,6 +72,11 @@ export type Change =
   | { readonly type: 'digest'; readonly sha256: string }
   /** Nothing but a sign of life: moves the expiry. */
   | { readonly type: 'touch' }
+
+/** An upload of which nothing but its manifest is known. */
+export function newUpload(manifest: Manifest): StoredUpload {
+  return { manifest, size: manifest.size, status: 'initiated', endedAt: null, digest: null, ledger: new Ledger() }
+}
 
 /** The grid of an upload. */
 export function gridOf(upload: StoredUpload): Grid {

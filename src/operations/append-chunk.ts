@@ -1,13 +1,23 @@
 import type { Hash } from 'node:crypto'
+import type { LiveBody } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
 import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkLength, chunkStart } from '../grid.ts'
 import type { ChunkEntry, Tail } from '../ledger.ts'
+import type { UploadLock } from '../locks/locker.ts'
 import type { ChunkWriter } from '../storage/storage.ts'
 import { gridOf, type Change, type Upload } from '../upload.ts'
-import type { Append } from './append.ts'
+import type { Context } from './context.ts'
 import { commit } from './records.ts'
 import { hashOf } from './tail-hashes.ts'
+
+/** One append under way. */
+export interface Append {
+  readonly context: Context
+  readonly id: string
+  readonly body: LiveBody
+  readonly lock: UploadLock
+}
 
 /** Where an append goes on. */
 export interface AppendPlace {

@@ -1,11 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { Caller } from '../access.ts'
-import type { LiveBody } from '../body/bodies.ts'
 import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
-import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
-import { appendToChunk } from './append-chunk.ts'
+import { type Append, appendToChunk } from './append-chunk.ts'
 import { completeIfFull } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
@@ -23,14 +21,6 @@ export interface AppendInput {
   readonly declaredSize?: number
   /** Aborts when the client has gone. */
   readonly signal?: AbortSignal
-}
-
-/** One append under way. */
-export interface Append {
-  readonly context: Context
-  readonly id: string
-  readonly body: LiveBody
-  readonly lock: UploadLock
 }
 
 /** See {@link Uploads.append}. */

@@ -3,8 +3,7 @@ import type { Caller } from '../access.ts'
 import { checkCreateInput, DEFAULT_CONTENT_TYPE, type CreateInput } from '../create-input.ts'
 import { UploadError } from '../errors.ts'
 import { chooseChunkSize } from '../grid.ts'
-import { Ledger } from '../ledger.ts'
-import type { Manifest, Upload } from '../upload.ts'
+import { newUpload, type Manifest, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { load, nextExpiry, there } from './records.ts'
 
@@ -64,14 +63,7 @@ async function begin(context: Context, manifest: Manifest): Promise<Upload> {
     if (other === null) throw new UploadError('UPLOAD_LOCKED')
     return there(other)
   }
-  const stored = {
-    manifest,
-    size: manifest.size,
-    status: 'initiated',
-    endedAt: null,
-    digest: null,
-    ledger: new Ledger(),
-  } as const
+  const stored = newUpload(manifest)
   const upload = await context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
   context.events.emit('created', upload)
   return upload

@@ -1,6 +1,6 @@
 import { isUploadError } from '../../errors.ts'
 import { Ledger } from '../../ledger.ts'
-import { applyChange, gridOf, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
+import { applyChange, gridOf, isOpen, newUpload, type Manifest, type StoredUpload } from '../../upload.ts'
 import { unlessMissing } from './file-layer.ts'
 import type { StoredChange } from './journal-format.ts'
 import { readManifest } from './manifest.ts'
@@ -27,14 +27,7 @@ export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | n
 
 /** An upload as its journal tells it. */
 function replay(manifest: Manifest, changes: readonly StoredChange[]): StoredUpload {
-  let upload: StoredUpload = {
-    manifest,
-    size: manifest.size,
-    status: 'initiated',
-    endedAt: null,
-    digest: null,
-    ledger: new Ledger(),
-  }
+  let upload = newUpload(manifest)
   for (const change of changes) {
     try {
       upload = applyChange(upload, change)
