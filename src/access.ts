@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 /** Who asks. What an application's `authenticate` makes of a request. */
 export interface Principal {
   /** Stable id of the user: the owner of what it creates. */
@@ -19,6 +21,11 @@ export type Authorize = (
   action: Action,
   subject: Subject | null,
 ) => boolean | Promise<boolean>
+
+/** Says who sends a request, or null where its credentials are missing or not valid: it is answered 401. */
+export type Authenticate<Request = IncomingMessage> = (
+  request: Request,
+) => Principal | null | undefined | Promise<Principal | null | undefined>
 
 /** Who calls the core, and for which request. */
 export interface Caller {

@@ -1,5 +1,9 @@
+import { Check } from 'typebox/schema'
+import { CreateBody, MAX_METADATA_BYTES, MAX_NAME_BYTES } from './create-body.ts'
 import { UploadError } from './errors.ts'
 import type { Json } from './upload.ts'
+
+export { DEFAULT_CONTENT_TYPE } from './create-body.ts'
 
 /** What a client says of the file it is about to send. */
 export interface CreateInput {
@@ -19,12 +23,20 @@ export interface CreateInput {
   readonly attributes?: { readonly [key: string]: string }
 }
 
-/** The most bytes of `metadata`, as JSON. */
-const MAX_METADATA_BYTES = 8 * 1024
-/** The most bytes of a file's name. */
-const MAX_NAME_BYTES = 255
-/** The type of a file whose type nobody named. */
-export const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
+const FIELDS = CreateBody.properties
+
+/** A field of the body. */
+type Field = keyof CreateBody
+
+/** What is asked of a field, for who sent something else. A file's name has more to say: see {@link fileNameFault}. */
+const WANTED = {
+  fileName: 'fileName must be a string.',
+  fileSize: 'fileSize must be a whole number of bytes from 0 to 2^53 - 1.',
+  contentType: 'contentType must be a media type such as image/png.',
+  metadata: 'metadata must be a JSON object.',
+  chunkSize: 'chunkSize must be a whole number of bytes.',
+  checksum: 'checksum must be the SHA-256 of the whole file: 64 hexadecimal digits.',
+} as const satisfies Record<Field, string>
 
 /** RFC 9110 section 8.3.1: type "/" subtype, with parameters. */
 const MEDIA_TYPE =
@@ -46,32 +58,28 @@ function fileNameFault(name: string): string | null {
 }
 
 /**
- * Checks the body of an initiate, field by field; nothing is coerced.
+ * Checks the body of an initiate by its schema, field by field; nothing is coerced.
  * @throws UploadError `INVALID_REQUEST`, its details naming the field
  */
 export function parseCreateInput(body: unknown): CreateInput {
   if (!isObject(body)) throw invalid('body', 'The body must be a JSON object.')
-  const { fileName, fileSize, contentType, metadata, chunkSize, checksum } = body
-  if (typeof fileName !== 'string') throw invalid('fileName', 'fileName must be a string.')
-  if (typeof fileSize !== 'number') throw invalid('fileSize', 'fileSize must be a number: the bytes of the file.')
-  if (contentType !== undefined && typeof contentType !== 'string') {
-    throw invalid('contentType', 'contentType must be a string.')
-  }
-  if (metadata !== undefined && !isObject(metadata)) throw invalid('metadata', 'metadata must be a JSON object.')
-  if (chunkSize !== undefined && typeof chunkSize !== 'number') {
-    throw invalid('chunkSize', 'chunkSize must be a whole number of bytes.')
-  }
-  if (checksum !== undefined && typeof checksum !== 'string') {
-    throw invalid('checksum', 'checksum must be a string: the SHA-256 of the whole file in hex.')
-  }
+  const wrong = Object.keys(WANTED).find((field) => !fits(field as Field, body[field]))
+  if (wrong !== undefined) throw refused(wrong as Field, body[wrong])
+  const { fileName, fileSize, contentType, metadata, chunkSize, checksum } = body as CreateBody
   return checkCreateInput({
     fileName,
     fileSize,
     ...(contentType === undefined || contentType === '' ? {} : { contentType }),
+    // It came out of JSON.
     ...(metadata === undefined ? {} : { metadata: metadata as { [key: string]: Json } }),
     ...(chunkSize === undefined ? {} : { chunkSize }),
     ...(checksum === undefined ? {} : { checksum: checksum.toLowerCase() }),
   })
+}
+
+/** Whether a value is one the schema has for the field; an optional field may be absent. */
+function fits(field: Field, value: unknown): boolean {
+  return value === undefined ? !CreateBody.required.some((name) => name === field) : Check(FIELDS[field], value)
 }
 
 /**
@@ -79,21 +87,20 @@ export function parseCreateInput(body: unknown): CreateInput {
  * @throws UploadError `INVALID_REQUEST`, its details naming the field
  */
 export function checkCreateInput(input: CreateInput): CreateInput {
-  const nameFault = fileNameFault(input.fileName)
-  if (nameFault !== null) throw invalid('fileName', nameFault)
-  if (input.fileSize !== null && (!Number.isSafeInteger(input.fileSize) || input.fileSize < 0)) {
-    throw invalid('fileSize', 'fileSize must be a whole number of bytes from 0 to 2^53 - 1.')
-  }
-  if (input.contentType !== undefined && !isMediaType(input.contentType)) {
-    throw invalid('contentType', 'contentType must be a media type such as image/png.')
-  }
-  if (input.metadata !== undefined && !(jsonBytes(input.metadata) <= MAX_METADATA_BYTES)) {
+  const { fileName, fileSize, contentType, metadata, checksum } = input
+  if (fileNameFault(fileName) !== null) throw refused('fileName', fileName)
+  if (fileSize !== null && !Check(FIELDS.fileSize, fileSize)) throw refused('fileSize')
+  if (contentType !== undefined && !isMediaType(contentType)) throw refused('contentType')
+  if (metadata !== undefined && !(jsonBytes(metadata) <= MAX_METADATA_BYTES)) {
     throw invalid('metadata', `metadata must have at most ${MAX_METADATA_BYTES} bytes as JSON.`)
   }
-  if (input.checksum !== undefined && !/^[0-9a-f]{64}$/.test(input.checksum)) {
-    throw invalid('checksum', 'checksum must be the SHA-256 of the whole file: 64 hexadecimal digits.')
-  }
+  if (checksum !== undefined && !Check(FIELDS.checksum, checksum)) throw refused('checksum')
   return input
+}
+
+function refused(field: Field, value?: unknown): UploadError {
+  const fault = field === 'fileName' && typeof value === 'string' ? fileNameFault(value) : null
+  return invalid(field, fault ?? WANTED[field])
 }
 
 /** Bytes of a value as JSON; Infinity where it is nested too deeply for that. */

@@ -30,7 +30,9 @@ export const ERRORS = {
   FILE_TOO_LARGE: { status: 413, message: 'The file is larger than this server accepts.' },
   BODY_TOO_LARGE: { status: 413, message: 'The request body is too large.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'The Content-Type is not supported here.' },
+  PRECONDITION_FAILED: { status: 412, message: 'What the request makes a condition is not so.' },
   TUS_VERSION_MISMATCH: { status: 412, message: 'Tus-Resumable must be 1.0.0.' },
+  RANGE_NOT_SATISFIABLE: { status: 416, message: 'The range lies outside of the file.' },
   CHECKSUM_MISMATCH: { status: 422, message: 'The bytes received do not have the declared checksum.' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, message: 'This Idempotency-Key was used for another request.' },
   UPLOAD_LOCKED: { status: 423, retry: true, message: 'The upload is busy with another request. Try again.' },
@@ -122,6 +124,7 @@ export function toUploadError(value: unknown): UploadError {
   if (isUploadError(value)) return value
   const code = value instanceof Error && 'code' in value ? value.code : undefined
   if (code === 'ENOSPC' || code === 'EDQUOT') return new UploadError('STORAGE_FULL', { cause: value })
+  if (code === 'EFBIG') return new UploadError('FILE_TOO_LARGE', { cause: value })
   if (typeof code === 'string' && SYSTEM_CODES.has(code))
     return new UploadError('STORAGE_UNAVAILABLE', { cause: value })
   return new UploadError('INTERNAL', { cause: value })

@@ -12,6 +12,8 @@ export interface FaceRequest {
   readonly principal: Principal | null
   /** Stands in error answers and logs. */
   readonly requestId: string
+  /** Scheme and host the client uses, where something trusted tells it: for addresses in answers. @default relative ones */
+  readonly publicUrl?: string | undefined
 }
 
 /** What a face answers. The adapter sends it as it is. */

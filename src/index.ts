@@ -2,7 +2,7 @@
  * Resumable uploads that do not lose a byte: the core, over a storage.
  * @module
  */
-export type { Action, Authorize, Caller, Principal, Subject } from './access.ts'
+export type { Action, Authenticate, Authorize, Caller, Principal, Subject } from './access.ts'
 export { anyoneMay } from './access.ts'
 export { parseCreateInput, type CreateInput } from './create-input.ts'
 export { ERRORS, isUploadError, RETRY_AFTER_S, toUploadError, UploadError } from './errors.ts'
@@ -12,6 +12,8 @@ export type { FileRecord, FileRepository } from './files.ts'
 export { MemoryState } from './state/memory.ts'
 export type { UploadsOptions } from './options.ts'
 export { formatDuration, type Progress } from './progress.ts'
+export { parseSize } from './size.ts'
 export { createUploads, Uploads } from './uploads.ts'
-export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency } from './uploads.ts'
+export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency, Settled } from './uploads.ts'
 export type { Json, Manifest, Upload, UploadStatus } from './upload.ts'
+export type { Storage } from './storage/storage.ts'

@@ -1,8 +1,11 @@
-import { anyoneMay, type Authorize } from './access.ts'
+import { anyoneMay, type Authenticate, type Authorize } from './access.ts'
+import type { FileRecord } from './files.ts'
 import { MIB } from './grid.ts'
+import { parseSize } from './size.ts'
 import { MemoryState } from './state/memory.ts'
 import type { State } from './state/state.ts'
 import type { Storage } from './storage/storage.ts'
+import type { Manifest } from './upload.ts'
 
 /** What an application chooses. Only `storage` has no default. */
 export interface UploadsOptions {
@@ -10,21 +13,44 @@ export interface UploadsOptions {
   readonly storage: Storage
   /** Ledgers as requests read them, and locks. @default new MemoryState(): this process alone */
   readonly state?: State
+  /** Says who sends a request, for the adapters: it is asked on both faces, and null is 401. @default nobody is asked */
+  readonly authenticate?: Authenticate
   /** Decides who may do what. What is denied on an upload that exists looks like one that does not. @default anyone may */
   readonly authorize?: Authorize
-  /** Bytes of a chunk where the client asks for none. @default 5 MiB */
-  readonly chunkSize?: number
-  /** Largest file, bytes. @default none */
-  readonly maxFileSize?: number
+  /**
+   * Asked before an upload is made; it throws an UploadError to refuse one: `throw new UploadError('FORBIDDEN')`. A
+   * repeated request (`Idempotency-Key`) for an upload that is there already does not ask again. @default all are made
+   */
+  readonly beforeCreate?: (upload: Manifest) => void | Promise<void>
+  /**
+   * Told of every finished file. The client does not wait for it, `close()` does; what it throws goes to `onError`. In
+   * this version it is told once, and not again after a crash in between; `file.id` is the key to deduplicate by once
+   * it is. @default nobody is told
+   */
+  readonly onCompleted?: (file: FileRecord) => void | Promise<void>
+  /** Size of a chunk where the client asks for none: bytes, or a text such as '5MiB'. @default 5 MiB */
+  readonly chunkSize?: number | string
+  /** Size of the largest file: bytes, or a text such as '50GiB'. @default none */
+  readonly maxFileSize?: number | string
+  /**
+   * Memory for all bodies on their way to storage together: bytes, or a text such as '256MiB'. All have the same share of
+   * it; where that would be too little for one more, it waits its turn, unread. @default 256 MiB
+   */
+  readonly memoryBudget?: number | string
   /** An upload expires this long after its last byte or resume, ms. @default 24 h */
   readonly expiresAfterMs?: number
   /** An unfinished upload expires this long after its creation in any case, ms. @default 7 days */
   readonly maxLifetimeMs?: number
+  /** A finished file is deleted this long after its upload, at the next sweep, ms. @default never */
+  readonly filesExpireAfterMs?: number
   /** How long an ended upload answers 410 before it answers 404, ms. @default 24 h */
   readonly tombstoneMs?: number
   /** How long a request waits for a lock before 423, ms. @default 10 s */
   readonly lockWaitMs?: number
-  /** A body that brings no byte for so long is ended, ms; what it brought is kept. @default 60 s */
+  /**
+   * A body that brings no byte for so long is ended, ms; what it brought is kept. So is a download whose client takes
+   * none. @default 60 s
+   */
   readonly idleTimeoutMs?: number
   /** How often everything is swept, ms. @default 1 h */
   readonly sweepIntervalMs?: number
@@ -35,8 +61,14 @@ export interface UploadsOptions {
 }
 
 /** The options, complete. What is inside sees only these. */
-export type ResolvedOptions = Required<Omit<UploadsOptions, 'maxFileSize'>> & {
+export type ResolvedOptions = Required<
+  Omit<UploadsOptions, 'authenticate' | 'chunkSize' | 'maxFileSize' | 'memoryBudget' | 'filesExpireAfterMs'>
+> & {
+  readonly authenticate: Authenticate | null
+  readonly chunkSize: number
   readonly maxFileSize: number | null
+  readonly memoryBudget: number
+  readonly filesExpireAfterMs: number | null
 }
 
 const HOUR = 3_600_000
@@ -55,16 +87,22 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     storage,
     state: options.state === undefined ? new MemoryState() : object('state', options.state),
+    authenticate: func('authenticate', options.authenticate, null),
     authorize: func('authorize', options.authorize, anyoneMay),
-    chunkSize: positive('chunkSize', options.chunkSize ?? Math.max(5 * MIB, storage.limits.minChunkSize)),
-    maxFileSize: options.maxFileSize === undefined ? null : positive('maxFileSize', options.maxFileSize),
+    beforeCreate: func('beforeCreate', options.beforeCreate, () => {}),
+    onCompleted: func('onCompleted', options.onCompleted, () => {}),
+    chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, storage.limits.minChunkSize)),
+    maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),
+    memoryBudget: size('memoryBudget', options.memoryBudget ?? 256 * MIB),
     expiresAfterMs: positive('expiresAfterMs', options.expiresAfterMs ?? 24 * HOUR),
     maxLifetimeMs: positive('maxLifetimeMs', options.maxLifetimeMs ?? 7 * 24 * HOUR),
+    filesExpireAfterMs:
+      options.filesExpireAfterMs === undefined ? null : positive('filesExpireAfterMs', options.filesExpireAfterMs),
     tombstoneMs: positive('tombstoneMs', options.tombstoneMs ?? 24 * HOUR),
     lockWaitMs: timer('lockWaitMs', options.lockWaitMs ?? 10_000),
     idleTimeoutMs: timer('idleTimeoutMs', options.idleTimeoutMs ?? 60_000),
     sweepIntervalMs: timer('sweepIntervalMs', options.sweepIntervalMs ?? HOUR),
-    onError: func('onError', options.onError, () => {}),
+    onError: harmless(func('onError', options.onError, () => {})),
     now: func('now', options.now, Date.now),
   }
   const { minChunkSize, maxChunkSize } = storage.limits
@@ -81,12 +119,21 @@ function positive(name: string, value: number): number {
   throw new TypeError(`holdfast: the option \`${name}\` must be a positive whole number, not ${String(value)}`)
 }
 
+function size(name: string, value: number | string): number {
+  if (typeof value !== 'string') return positive(name, value)
+  const bytes = parseSize(value)
+  if (bytes !== null) return bytes
+  throw new TypeError(
+    `holdfast: the option \`${name}\` must be a size such as 5MiB, 50GiB or 1000, not ${JSON.stringify(value)}`,
+  )
+}
+
 function timer(name: string, ms: number): number {
   if (positive(name, ms) <= MAX_TIMER_MS) return ms
   throw new TypeError(`holdfast: the option \`${name}\` must be at most ${MAX_TIMER_MS} ms, not ${ms}`)
 }
 
-function func<T>(name: string, value: T | undefined, otherwise: T): T {
+function func<T, D>(name: string, value: T | undefined, otherwise: D): T | D {
   if (value === undefined) return otherwise
   if (typeof value === 'function') return value
   throw new TypeError(`holdfast: the option \`${name}\` must be a function, not ${String(value)}`)
@@ -95,4 +142,11 @@ function func<T>(name: string, value: T | undefined, otherwise: T): T {
 function object<T>(name: string, value: T): T {
   if (typeof value === 'object' && value !== null) return value
   throw new TypeError(`holdfast: the option \`${name}\` must be an object, not ${String(value)}`)
+}
+
+/** Whoever reports a failure must not fail by it. */
+function harmless(onError: (error: unknown, where: string) => unknown): (error: unknown, where: string) => void {
+  return (error, where) => {
+    void (async () => onError(error, where))().catch(() => {})
+  }
 }

@@ -1,5 +1,5 @@
 import { UploadError, type ErrorCode } from './errors.ts'
-import type { Grid } from './grid.ts'
+import { chunkLength, type Grid } from './grid.ts'
 import { type ChunkEntry, Ledger, type Tail } from './ledger.ts'
 
 /** Where an upload stands. `initiated → uploading → completing → uploaded`, aside to `cancelled`, `expired`, `failed`. */
@@ -68,7 +68,8 @@ export type Change =
   | { readonly type: 'tail'; readonly tail: Tail }
   | { readonly type: 'length'; readonly size: number; readonly at: number }
   | { readonly type: 'completing' }
-  | { readonly type: 'ended'; readonly status: EndStatus; readonly at: number }
+  /** `ofFile`: a finished file's own time is over. An expiry without it came too late, and takes no file away. */
+  | { readonly type: 'ended'; readonly status: EndStatus; readonly at: number; readonly ofFile?: true }
   | { readonly type: 'digest'; readonly sha256: string }
   /** Nothing but a sign of life: moves the expiry. */
   | { readonly type: 'touch' }
@@ -117,7 +118,9 @@ export function applyChange<U extends StoredUpload>(upload: U, change: Change): 
   }
   switch (change.type) {
     case 'chunk':
-      if (!isOpen(upload) && !upload.ledger.chunks.has(change.entry.number)) throw new UploadError('UPLOAD_COMPLETED')
+      if (upload.ledger.chunks.has(change.entry.number)) return begun(upload)
+      if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+      mustFit(upload, change.entry)
       upload.ledger.add(change.entry)
       return begun(upload)
     case 'tail':
@@ -131,12 +134,22 @@ export function applyChange<U extends StoredUpload>(upload: U, change: Change): 
     case 'completing':
       return isOpen(upload) ? { ...upload, status: 'completing' } : upload
     case 'ended':
-      return end(upload, change.status, change.at)
+      return end(upload, change)
     case 'digest':
       return { ...upload, digest: upload.digest ?? change.sha256 }
     case 'touch':
       return upload
   }
+}
+
+/** What is not on the grid is never acknowledged, whatever way it came. */
+function mustFit(upload: StoredUpload, entry: ChunkEntry): void {
+  const length = chunkLength(gridOf(upload), entry.number)
+  if (length > 0 && entry.size === length) return
+  throw new UploadError('CHUNK_SIZE_MISMATCH', {
+    message: `Chunk ${entry.number} has ${length} bytes, not ${entry.size}.`,
+    details: { chunkNumber: entry.number, expected: length, actual: entry.size },
+  })
 }
 
 /** A length that ends with the tail makes the tail the last chunk. */
@@ -150,13 +163,17 @@ function begun<U extends StoredUpload>(upload: U): U {
   return upload.status === 'initiated' ? { ...upload, status: 'uploading' } : upload
 }
 
-function end<U extends StoredUpload>(upload: U, status: EndStatus, at: number): U {
+function end<U extends StoredUpload>(upload: U, { status, at, ofFile }: Extract<Change, { type: 'ended' }>): U {
   if (upload.status === status) return upload
-  // `completing` never expires; after it only the whole object or a failure can come. A finished file is removed, by
-  // whoever may, as `cancelled`.
+  // `completing` never expires; after it only the whole object or a failure can come.
   if (upload.status === 'completing' && status === 'expired') throw new UploadError('UPLOAD_COMPLETED')
-  if (upload.status === 'uploaded' && status !== 'cancelled') throw new UploadError('UPLOAD_COMPLETED')
+  if (upload.status === 'uploaded' && !endsFile(status, ofFile)) throw new UploadError('UPLOAD_COMPLETED')
   return { ...upload, status, endedAt: at }
+}
+
+/** Whether an end takes a finished file away: it is removed, by whoever may, as `cancelled`, or its own time is over. */
+export function endsFile(status: EndStatus, ofFile: boolean | undefined): boolean {
+  return status === 'cancelled' || (status === 'expired' && ofFile === true)
 }
 
 function lengthError(upload: StoredUpload): UploadError {

@@ -1,15 +1,17 @@
-import type { Caller } from './access.ts'
+import type { Authenticate, Caller } from './access.ts'
 import type { CreateInput } from './create-input.ts'
 import type { UploadEvents } from './events.ts'
+import type { FileRecord } from './files.ts'
 import type { ChunkEntry } from './ledger.ts'
 import { append, type AppendInput } from './operations/append.ts'
 import { cancel, terminate } from './operations/cancel.ts'
-import { complete, settle, type Completed, type CompleteInput } from './operations/complete.ts'
+import { complete, settle, type Completed, type CompleteInput, type Settled } from './operations/complete.ts'
 import { create, type Idempotency } from './operations/create.ts'
 import { readable } from './operations/authorised.ts'
 import type { Context } from './operations/context.ts'
 import { createContext } from './operations/create-context.ts'
-import { download, type Download } from './operations/download.ts'
+import { download, downloadFile, type Download } from './operations/download.ts'
+import { finishedFile, removeFile } from './operations/finished-file.ts'
 import { progress, resume } from './operations/progress.ts'
 import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
 import { Sweeper } from './operations/sweep.ts'
@@ -38,9 +40,19 @@ export class Uploads {
     return this.#context.events
   }
 
+  /** The option of that name, for adapters; null where nobody is to be asked. */
+  get authenticate(): Authenticate | null {
+    return this.#context.options.authenticate
+  }
+
   /** Largest file, bytes, or null. */
   get maxFileSize(): number | null {
     return this.#context.options.maxFileSize
+  }
+
+  /** The option of that name, ms: adapters end downloads by it. */
+  get idleTimeoutMs(): number {
+    return this.#context.options.idleTimeoutMs
   }
 
   /** Whether {@link Uploads.close} has begun. */
@@ -76,7 +88,7 @@ export class Uploads {
    * it received; where every chunk is durable, completion has been driven.
    * @throws UploadError `UPLOAD_LOCKED` while that takes too long; `UPLOAD_NOT_FOUND`, or 410 codes
    */
-  settle(id: string, caller: Caller, signal?: AbortSignal): Promise<Upload> {
+  settle(id: string, caller: Caller, signal?: AbortSignal): Promise<Settled> {
     return settle(this.#context, id, caller, signal)
   }
 
@@ -85,7 +97,7 @@ export class Uploads {
    * @throws UploadError `OFFSET_MISMATCH` (details.offset), `CHUNK_CONFLICT`, `UPLOAD_LOCKED`, `FILE_TOO_LARGE`, `TIMEOUT`,
    * `STORAGE_FULL`, 410 codes
    */
-  append(id: string, input: AppendInput, caller: Caller): Promise<Upload> {
+  append(id: string, input: AppendInput, caller: Caller): Promise<Settled> {
     return append(this.#context, id, input, caller)
   }
 
@@ -132,10 +144,25 @@ export class Uploads {
 
   /**
    * The finished file of an upload, and a way to read its bytes.
-   * @throws UploadError `UPLOAD_NOT_FOUND`, also when it is not finished; 410 codes
+   * @throws UploadError `UPLOAD_NOT_FOUND`, also when it is not finished; `DRAINING`; 410 codes
    */
   download(id: string, caller: Caller): Promise<Download> {
     return download(this.#context, id, caller)
+  }
+
+  /** The record of a finished file, by its own id. @throws UploadError `FILE_NOT_FOUND`, also when it was removed */
+  file(fileId: string, caller: Caller): Promise<FileRecord> {
+    return finishedFile(this.#context, fileId, 'read', caller)
+  }
+
+  /** A finished file by its own id, and a way to read its bytes. @throws UploadError `FILE_NOT_FOUND`, `DRAINING` */
+  downloadFile(fileId: string, caller: Caller): Promise<Download> {
+    return downloadFile(this.#context, fileId, caller)
+  }
+
+  /** Removes a finished file, and ends the upload that made it. @throws UploadError `FILE_NOT_FOUND`, `UPLOAD_LOCKED` */
+  removeFile(fileId: string, caller: Caller): Promise<void> {
+    return removeFile(this.#context, fileId, caller)
   }
 
   /**
@@ -150,8 +177,14 @@ export class Uploads {
     return this.#closed
   }
 
+  /** Whoever waits for this storage waits in vain for a moment, where this fails; no body may pay for that. */
+  async #sayDraining(): Promise<void> {
+    const { storage, onError } = this.#context.options
+    await storage.drain().catch((error: unknown) => onError(error, 'saying that this process shuts down'))
+  }
+
   async #close({ bodies, digests, options }: Context): Promise<void> {
-    if (this.#opened) await options.storage.drain()
+    if (this.#opened) await this.#sayDraining()
     // Digests first: a completion that waits for one would be waited for in vain.
     await digests.stop()
     await this.#sweeper.stop()
@@ -169,4 +202,4 @@ export function createUploads(options: UploadsOptions): Uploads {
   return new Uploads(options)
 }
 
-export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency }
+export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency, Settled }

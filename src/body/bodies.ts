@@ -1,10 +1,18 @@
 import type { Readable } from 'node:stream'
 import { UploadError } from '../errors.ts'
 import { BodyReader } from './body-reader.ts'
+import type { MemoryBudget } from './memory-budget.ts'
 
 /** A body that is being received, and the work on it. */
 export interface LiveBody {
   readonly reader: BodyReader
+  /**
+   * Waits for the memory to receive it with; until then its sender is held back. Before the first byte is read.
+   * @throws UploadError `UPLOAD_LOCKED` when the client goes, or the body is stopped
+   */
+  admit(): Promise<void>
+  /** Bytes of this body that may be held on their way, reader and writer together. */
+  share(): number
   /** Aborts when the client goes, or the body is stopped: ends a wait for a lock. */
   readonly gone: AbortSignal
   /** Ends the body from this side. */
@@ -18,13 +26,15 @@ export interface LiveBody {
 /** Everything under way that shutdown must wait for: bodies, which it ends, and work without one. */
 export class Bodies {
   readonly #idleTimeoutMs: number
+  readonly #budget: MemoryBudget
   readonly #live = new Set<LiveBody>()
   #work = 0
   #draining = false
   readonly #onIdle: (() => void)[] = []
 
-  constructor(idleTimeoutMs: number) {
+  constructor(idleTimeoutMs: number, budget: MemoryBudget) {
     this.#idleTimeoutMs = idleTimeoutMs
+    this.#budget = budget
   }
 
   get draining(): boolean {
@@ -42,7 +52,9 @@ export class Bodies {
    */
   open(stream: Readable, signal: AbortSignal | undefined): LiveBody {
     this.#refuseWhenDraining()
-    const reader = new BodyReader(stream, this.#idleTimeoutMs)
+    const share = (): number => this.#budget.share
+    const reader = new BodyReader(stream, this.#idleTimeoutMs, () => share() / 4)
+    let admitted = false
     const gone = new AbortController()
     const onGone = (): void => gone.abort()
     // A stream closes at its good end too: then nobody has gone.
@@ -56,6 +68,11 @@ export class Bodies {
     const body: LiveBody = {
       reader,
       gone: gone.signal,
+      share,
+      admit: async () => {
+        await this.#budget.enter(gone.signal)
+        admitted = true
+      },
       stop: () => {
         reader.stop()
         gone.abort()
@@ -65,6 +82,7 @@ export class Bodies {
         signal?.removeEventListener('abort', onGone)
         stream.off('close', onClose)
         reader.detach()
+        if (admitted) this.#budget.leave()
         this.#live.delete(body)
         this.#checkIdle()
       },

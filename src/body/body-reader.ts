@@ -11,9 +11,6 @@ export type BodyEnd =
   /** This side ended it: another request wants the upload, or the server shuts down. */
   | 'stopped'
 
-/** Bytes taken from the socket ahead of their being stored; beyond it TCP holds the sender back. */
-const READ_AHEAD_BYTES = 1024 * 1024
-
 /**
  * Reads a request body as the buffers it arrives in, without copying or joining them. What was received before the end,
  * whatever the end, is handed out before it.
@@ -21,6 +18,7 @@ const READ_AHEAD_BYTES = 1024 * 1024
 export class BodyReader {
   readonly #stream: Readable
   readonly #idleTimeoutMs: number
+  readonly #readAhead: () => number
   #queue: Buffer[] = []
   #queued = 0
   #end: BodyEnd | null = null
@@ -28,9 +26,11 @@ export class BodyReader {
   #timer: NodeJS.Timeout | null = null
   #attached = false
 
-  constructor(stream: Readable, idleTimeoutMs: number) {
+  /** `readAhead`: bytes taken from the socket ahead of their being asked for; beyond it TCP holds the sender back. */
+  constructor(stream: Readable, idleTimeoutMs: number, readAhead: () => number) {
     this.#stream = stream
     this.#idleTimeoutMs = idleTimeoutMs
+    this.#readAhead = readAhead
   }
 
   /** How the body ended, or null while bytes may still come. What is queued is not counted: read until null first. */
@@ -49,7 +49,7 @@ export class BodyReader {
       await this.#moreOrEnd()
     }
     const taken = this.#take(limit)
-    if (this.#queued < READ_AHEAD_BYTES && this.#end === null) this.#stream.resume()
+    if (this.#queued < this.#readAhead() && this.#end === null) this.#stream.resume()
     return taken
   }
 
@@ -81,7 +81,7 @@ export class BodyReader {
   readonly #onData = (buffer: Buffer): void => {
     this.#queue.push(buffer)
     this.#queued += buffer.length
-    if (this.#queued >= READ_AHEAD_BYTES) this.#stream.pause()
+    if (this.#queued >= this.#readAhead()) this.#stream.pause()
     this.#wake?.()
   }
 

@@ -1,5 +1,4 @@
 import type { Hash } from 'node:crypto'
-import { UploadError } from '../errors.ts'
 import type { Tail } from '../ledger.ts'
 import type { ChunkWriter } from '../storage/storage.ts'
 
@@ -27,6 +26,7 @@ export class ChunkIntake {
   readonly #writer: ChunkWriter | null
   readonly #tail: Tail | null
   #position: number
+  #differs = false
 
   constructor(options: ChunkIntakeOptions) {
     this.length = options.length
@@ -39,6 +39,11 @@ export class ChunkIntake {
   /** Bytes of the chunk up to here. */
   get position(): number {
     return this.#position
+  }
+
+  /** Whether other bytes than these are durable at the chunk's start. */
+  get differs(): boolean {
+    return this.#differs
   }
 
   /** Bytes of the chunk still to come. */
@@ -57,8 +62,8 @@ export class ChunkIntake {
   }
 
   /**
-   * Takes at most {@link ChunkIntake.remaining} bytes; resolves when more may be given.
-   * @throws UploadError `CHUNK_CONFLICT` when they differ from the tail that is durable here
+   * Takes at most {@link ChunkIntake.remaining} bytes; resolves when more may be given. Once they are known to differ from
+   * the tail that is durable here, nothing of them is written.
    */
   async take(buffers: readonly Buffer[]): Promise<void> {
     const beyond: Buffer[] = []
@@ -72,13 +77,12 @@ export class ChunkIntake {
         beyond.push(rest)
       }
     }
-    if (beyond.length > 0 && this.#writer !== null) await this.#writer.write(beyond)
+    if (beyond.length > 0 && this.#writer !== null && !this.#differs) await this.#writer.write(beyond)
   }
 
   #compare(buffer: Buffer): void {
     this.#hash.update(buffer)
     this.#position += buffer.length
-    if (this.#position === this.#tail?.size && this.digest() !== this.#tail.sha256)
-      throw new UploadError('CHUNK_CONFLICT')
+    if (this.#position === this.#tail?.size) this.#differs = this.digest() !== this.#tail.sha256
   }
 }

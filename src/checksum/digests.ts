@@ -1,6 +1,6 @@
-import { createHash, type Hash } from 'node:crypto'
 import { chunkStart } from '../grid.ts'
 import { gridOf, isGone, type StoredUpload } from '../upload.ts'
+import { HashThread, type ThreadHash } from './hash-thread.ts'
 
 /** How many files are read back at once. */
 const PARALLEL = 2
@@ -17,7 +17,7 @@ export interface DigestSource {
 }
 
 interface Follower {
-  readonly hash: Hash
+  readonly hash: ThreadHash
   position: number
   running: Promise<void> | null
   /** It was asked to follow while it was under way. */
@@ -30,6 +30,7 @@ interface Follower {
  */
 export class Digests {
   readonly #source: DigestSource
+  readonly #thread = new HashThread()
   readonly #followers = new Map<string, Follower>()
   readonly #waiting: (() => void)[] = []
   readonly #runs = new Set<Promise<void>>()
@@ -45,7 +46,7 @@ export class Digests {
     if (this.#stopped) return Promise.resolve()
     let follower = this.#followers.get(id)
     if (follower === undefined) {
-      follower = { hash: createHash('sha256'), position: 0, running: null, again: false }
+      follower = { hash: this.#thread.create(), position: 0, running: null, again: false }
       this.#followers.set(id, follower)
     }
     follower.again = true
@@ -59,6 +60,7 @@ export class Digests {
 
   /** Forgets an upload that is gone. */
   drop(id: string): void {
+    this.#followers.get(id)?.hash.drop()
     this.#followers.delete(id)
   }
 
@@ -68,6 +70,7 @@ export class Digests {
     for (const wake of this.#waiting.splice(0)) wake()
     await Promise.all(this.#runs)
     this.#followers.clear()
+    await this.#thread.stop()
   }
 
   async #run(id: string, follower: Follower): Promise<void> {
@@ -79,8 +82,9 @@ export class Digests {
       }
     } catch (error) {
       // What was fed to the hash is unknown now: the next call begins anew.
+      const dropped = this.#dropped(id, follower)
       this.#dropThis(id, follower)
-      this.#source.onError(error, `the checksum of upload ${id}`)
+      if (!dropped) this.#source.onError(error, `the checksum of upload ${id}`)
     } finally {
       follower.running = null
       this.#endTurn()
@@ -98,12 +102,12 @@ export class Digests {
       const end = full ? (upload.size ?? 0) : chunkStart(gridOf(upload), upload.ledger.run)
       if (follower.position < end) {
         for await (const buffer of this.#source.read(upload, follower.position, end)) {
-          follower.hash.update(buffer)
-          follower.position += buffer.length
           if (this.#dropped(id, follower)) return
+          follower.position += buffer.length
+          await follower.hash.update(buffer)
         }
       } else if (full) {
-        await this.#source.keep(id, follower.hash.digest('hex'))
+        await this.#source.keep(id, await follower.hash.digest())
         this.#dropThis(id, follower)
         return
       } else return
@@ -128,6 +132,7 @@ export class Digests {
 
   /** Drops this follower, and no later one of the same upload. */
   #dropThis(id: string, follower: Follower): void {
+    follower.hash.drop()
     if (this.#followers.get(id) === follower) this.#followers.delete(id)
   }
 }

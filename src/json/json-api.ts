@@ -20,12 +20,12 @@ export interface JsonApiOptions {
 
 /** A route an adapter can register: its path is the prefix and the pattern. */
 export interface JsonRoute {
-  readonly method: 'GET' | 'POST' | 'DELETE'
-  /** `:id` stands for the id of an upload. */
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE'
+  /** `:id` stands for the id of an upload, or of a file. */
   readonly pattern: string
 }
 
-/** The JSON face. */
+/** The JSON face, or a part of it. */
 export interface JsonApi {
   /** What there is, for adapters that register routes. All else under the prefix goes to `handle` as well. */
   readonly routes: readonly JsonRoute[]
@@ -35,17 +35,17 @@ export interface JsonApi {
 
 /** Makes the JSON face over the core. It knows no HTTP framework. */
 export function createJsonApi(options: JsonApiOptions): JsonApi {
-  const { uploads, prefix, tusPath, publicUrl = '', bodyTimeoutMs = 60_000 } = options
-  const context: OperationContext = {
+  const { uploads, prefix, tusPath, bodyTimeoutMs = 60_000 } = options
+  const contextOf = (publicUrl: string): OperationContext => ({
     uploads,
     location: (id) => `${publicUrl}${prefix}/${id}`,
     tusUrl: (id) => `${publicUrl}${tusPath}/${id}`,
     reading: { timeoutMs: bodyTimeoutMs, draining: () => uploads.draining },
-  }
+  })
 
-  async function answer({ raw, path, principal }: FaceRequest): Promise<FaceReply> {
+  async function answer({ raw, path, principal, publicUrl }: FaceRequest): Promise<FaceReply> {
     const { operation, id } = matchOperation(OPERATIONS, raw.method ?? 'GET', path)
-    return operation.run(context, { raw, id, caller: { principal } })
+    return operation.run(contextOf(options.publicUrl ?? publicUrl ?? ''), { raw, id, caller: { principal } })
   }
 
   return {

@@ -1,9 +1,9 @@
-import { UploadError } from '../errors.ts'
-import type { Operation } from './operation.ts'
+import { type ErrorCode, UploadError } from '../errors.ts'
+import type { JsonRoute } from './json-api.ts'
 
 /** An operation, and the id its path names. */
-export interface Match {
-  readonly operation: Operation
+export interface Match<O extends JsonRoute> {
+  readonly operation: O
   /** Decoded once and shaped like an id; empty where the pattern has none. */
   readonly id: string
 }
@@ -13,9 +13,14 @@ const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /**
  * Finds the operation for a path below the prefix, not decoded.
- * @throws UploadError `NOT_FOUND`; `METHOD_NOT_ALLOWED` (details.allow); `UPLOAD_NOT_FOUND` where no id can look like that
+ * @throws UploadError `NOT_FOUND`; `METHOD_NOT_ALLOWED` (details.allow); `absent` where no id can look like that
  */
-export function matchOperation(operations: readonly Operation[], method: string, path: string): Match {
+export function matchOperation<O extends JsonRoute>(
+  operations: readonly O[],
+  method: string,
+  path: string,
+  absent: ErrorCode = 'UPLOAD_NOT_FOUND',
+): Match<O> {
   const segments = splitPath(path)
   const pattern = operations.find((operation) => fits(operation.pattern, segments))?.pattern
   if (pattern === undefined) throw new UploadError('NOT_FOUND')
@@ -29,7 +34,7 @@ export function matchOperation(operations: readonly Operation[], method: string,
     })
   }
   const id = pattern.startsWith('/:id') ? (segments[0] ?? '') : ''
-  if (id !== '' && !ID.test(id)) throw new UploadError('UPLOAD_NOT_FOUND')
+  if (id !== '' && !ID.test(id)) throw new UploadError(absent)
   return { operation, id }
 }
 

@@ -1,3 +1,4 @@
+import { errorHeaders } from '../error-headers.ts'
 import { RETRY_AFTER_S, toUploadError } from '../errors.ts'
 import type { FaceReply } from '../http.ts'
 
@@ -28,10 +29,8 @@ export function successReply(
 export function failureReply(thrown: unknown, requestId: string): JsonReply {
   const error = toUploadError(thrown)
   const { code, message, details } = error
-  const headers: Record<string, string> = { ...HEADERS }
+  const headers: Record<string, string> = { ...HEADERS, ...errorHeaders(error) }
   if (error.entry.retry === true) headers['Retry-After'] = String(RETRY_AFTER_S)
-  const allow = details?.['allow']
-  if (code === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) headers['Allow'] = allow.join(', ')
   const content = { code, message, ...(details === undefined ? {} : { details }), requestId }
   return { status: error.status, headers, body: JSON.stringify({ success: false, error: content }), error }
 }

@@ -3,6 +3,7 @@ import { chunkCount } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
 import { formatDuration, type Progress } from '../progress.ts'
 import { gridOf, type Upload } from '../upload.ts'
+import type { Chunk, Completed, Created, File, Progress as ProgressData, Resumed } from './schemas.ts'
 
 /** `data` of an initiate. */
 export function createdView(upload: Upload, tusUrl: string) {
@@ -11,13 +12,13 @@ export function createdView(upload: Upload, tusUrl: string) {
     id: manifest.id,
     fileId: manifest.fileId,
     fileName: manifest.fileName,
-    fileSize: upload.size,
+    fileSize: known(upload.size),
     chunkSize: manifest.chunkSize,
-    totalChunks: chunkCount(gridOf(upload)),
+    totalChunks: known(chunkCount(gridOf(upload))),
     status: upload.status,
     expiresAt: isoTime(upload.expiresAt),
     tusUrl,
-  }
+  } satisfies Created
 }
 
 /** `data` of a stored chunk. */
@@ -30,7 +31,7 @@ export function chunkView(entry: ChunkEntry, upload: Upload) {
     storageKey: `uploads/${upload.manifest.fileId}/chunks/${entry.number}`,
     uploadedAt: isoTime(entry.at),
     expiresAt: isoTime(upload.expiresAt),
-  }
+  } satisfies Chunk
 }
 
 /** `data` of a progress. */
@@ -51,7 +52,7 @@ export function progressView(progress: Progress) {
     missingChunks: progress.missingChunks,
     chunkSize: manifest.chunkSize,
     expiresAt: isoTime(expiresAt),
-  }
+  } satisfies ProgressData
 }
 
 /** `data` of a complete. */
@@ -68,7 +69,12 @@ export function completedView(file: FileRecord) {
     checksumType: 'FULL_OBJECT' as const,
     ...(checksum === null ? { checksumStatus: 'computing' as const } : {}),
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
-  }
+  } satisfies Completed
+}
+
+/** `data` of a finished file. */
+export function fileView(file: FileRecord) {
+  return { ...completedView(file), metadata: file.metadata } satisfies File
 }
 
 /** `data` of a resume. */
@@ -83,12 +89,18 @@ export function resumedView(progress: Progress) {
     chunkSize: manifest.chunkSize,
     totalChunks: progress.totalChunks,
     expiresAt: isoTime(expiresAt),
-  }
+  } satisfies Resumed
 }
 
 /** The first chunk missing, or null. While the length is deferred nothing is known to be missing, but the next one is. */
 function nextChunkNumber({ missingChunks, totalChunks, upload }: Progress): number | null {
   return totalChunks === null ? upload.ledger.run : (missingChunks[0]?.[0] ?? null)
+}
+
+/** What is known of every upload that this face makes: it does not defer a length. */
+function known(value: number | null): number {
+  if (value === null) throw new TypeError('An upload of the JSON face has no length.')
+  return value
 }
 
 function isoTime(ms: number): string {

@@ -50,7 +50,7 @@ export async function appendToChunk(
     await compare(work, upload, durable, intake)
     return { upload, position: start + intake.position }
   }
-  const writer = await context.storage.beginChunk(upload, number, from)
+  const writer = await context.storage.beginChunk(upload, number, from, (work.body.share() * 3) / 4)
   const intake = new ChunkIntake({ length, position: from, hash, writer })
   try {
     await fill(work, intake, place.first)
@@ -99,10 +99,17 @@ async function finish(
   const entry: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
   await writer.finish(entry)
   const changes: Change[] = [{ type: 'chunk', entry }]
-  const isLast = upload.ledger.chunks.size + 1 === chunkCount(gridOf(upload))
-  if (isLast && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
+  if (isLastMissing(upload, number) && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
   context.tailHashes.drop(id)
   return commit(context, upload, changes, lock)
+}
+
+/** Whether nothing but this chunk is missing. Counted first: it is asked for every chunk. */
+function isLastMissing(upload: Upload, number: number): boolean {
+  const grid = gridOf(upload)
+  if (upload.ledger.chunks.size + 1 !== chunkCount(grid)) return false
+  const [first, ...others] = upload.ledger.missing(grid)
+  return others.length === 0 && first !== undefined && first[0] === number && first[1] === number
 }
 
 /** What goes wrong here goes wrong again when the file is made, and is told then: the chunk itself is stored. */

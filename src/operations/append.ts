@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream'
 import type { Caller } from '../access.ts'
+import type { LiveBody } from '../body/bodies.ts'
 import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
+import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import { type Append, appendToChunk } from './append-chunk.ts'
-import { completeIfFull } from './complete.ts'
+import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
 import { commit, fresh, recover, speedometerOf, there } from './records.ts'
@@ -24,38 +26,60 @@ export interface AppendInput {
 }
 
 /** See {@link Uploads.append}. */
-export async function append(context: Context, id: string, input: AppendInput, caller: Caller): Promise<Upload> {
-  there(await authorised(context, id, 'write', caller))
+export async function append(context: Context, id: string, input: AppendInput, caller: Caller): Promise<Settled> {
+  // What another face has filled is completed first: until then no offset equal to the length may be told.
+  const { upload } = await completeIfFull(context, there(await authorised(context, id, 'write', caller)))
   const body = context.bodies.open(input.body, input.signal)
   try {
-    const lock = await context.state.locks.acquire(id, {
-      scope: { kind: 'append' },
-      waitMs: context.options.lockWaitMs,
-      ask: true,
-      signal: body.gone,
-      onAsked: () => body.stop(),
-    })
-    let upload: Upload
+    if (input.declaredSize !== undefined && upload.size === null) {
+      // Whoever is appending lets go first; then chunks under way end, which may be whole only until a length is known.
+      await (await lockAppend(context, id, body)).release()
+      await declareSize(context, id, input, input.declaredSize, body)
+    }
+    const lock = await lockAppend(context, id, body)
+    let appended: Upload
     try {
-      upload = await appendUnderLock({ context, id, body, lock }, input)
+      appended = await appendUnderLock({ context, id, body, lock }, input)
     } finally {
       await lock.release()
     }
-    return await completeIfFull(context, upload)
+    return await completeIfFull(context, appended)
   } finally {
     body.close()
   }
 }
 
+function lockAppend(context: Context, id: string, body: LiveBody): Promise<UploadLock> {
+  return context.state.locks.acquire(id, {
+    scope: { kind: 'append' },
+    waitMs: context.options.lockWaitMs,
+    ask: true,
+    signal: body.gone,
+    onAsked: () => body.stop(),
+  })
+}
+
 async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload> {
   const { context, id } = work
-  let upload = await fresh(context, id)
+  const upload = await checked(context, await fresh(context, id), input)
+  if (!isOpen(upload)) {
+    if ((await work.body.reader.next(1)) !== null) throw tooLarge(upload.size ?? input.offset)
+    return upload
+  }
+  speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
+  return receive(work, upload, input.offset)
+}
+
+/** The upload, if what the request says of it is so. Under a lock. */
+async function checked(context: Context, known: Upload, input: AppendInput): Promise<Upload> {
+  let upload = known
   if (input.offset > upload.ledger.offset(gridOf(upload))) {
     // The client was told of more than is known here: state has forgotten, storage has not.
-    upload = there((await recover(context, id)) ?? upload)
+    upload = there((await recover(context, upload.manifest.id)) ?? upload)
   }
   const offset = upload.ledger.offset(gridOf(upload))
   if (input.offset !== offset) {
+    if (upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))) throw new UploadError('UPLOAD_LOCKED')
     throw new UploadError('OFFSET_MISMATCH', {
       message: `Upload-Offset is ${input.offset}; this upload is at ${offset}.`,
       details: { offset },
@@ -63,13 +87,7 @@ async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload
   }
   checkDeclared(upload, input.declaredSize)
   checkRoom(context, upload, input)
-  upload = await declareSize(work, upload, input.declaredSize)
-  if (!isOpen(upload)) {
-    if ((await work.body.reader.next(1)) !== null) throw tooLarge(upload.size ?? offset)
-    return upload
-  }
-  speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
-  return receive(work, upload, offset)
+  return upload
 }
 
 /** @throws UploadError `FILE_TOO_LARGE` before a byte is taken, where the body says how long it is */
@@ -84,7 +102,7 @@ function checkRoom(context: Context, upload: Upload, input: AppendInput): void {
 }
 
 function deferredCap(context: Context, upload: Upload): number {
-  return context.options.maxFileSize ?? upload.manifest.chunkSize * context.storage.limits.maxChunks
+  return Math.min(context.options.maxFileSize ?? Infinity, upload.manifest.chunkSize * context.storage.limits.maxChunks)
 }
 
 function tooLarge(max: number): UploadError {
@@ -94,16 +112,29 @@ function tooLarge(max: number): UploadError {
   })
 }
 
-/** Takes a deferred length. */
-async function declareSize(work: Append, upload: Upload, size: number | undefined): Promise<Upload> {
-  if (size === undefined || size === upload.size) return upload
-  const { context, id, lock } = work
-  const grid = { ...gridOf(upload), size }
-  const { maxChunks } = context.storage.limits
-  if ((chunkCount(grid) ?? 0) > maxChunks) throw tooLarge(grid.chunkSize * maxChunks)
-  const change = { type: 'length', size, at: context.options.now() } as const
-  await context.storage.record(id, change)
-  return commit(context, upload, [change], lock)
+/** Takes a deferred length, where nobody is at the upload: no chunk under way is of the size that was true before. */
+async function declareSize(
+  context: Context,
+  id: string,
+  input: AppendInput,
+  size: number,
+  body: LiveBody,
+): Promise<void> {
+  const { options, state, storage } = context
+  const whole = { scope: { kind: 'whole' }, waitMs: options.lockWaitMs, signal: body.gone } as const
+  const lock = await state.locks.acquire(id, whole)
+  try {
+    const upload = await checked(context, await fresh(context, id), input)
+    if (upload.size !== null) return
+    const { maxChunks } = storage.limits
+    const { chunkSize } = upload.manifest
+    if ((chunkCount({ chunkSize, size }) ?? 0) > maxChunks) throw tooLarge(chunkSize * maxChunks)
+    const change = { type: 'length', size, at: options.now() } as const
+    await storage.record(id, change)
+    await commit(context, upload, [change], lock)
+  } finally {
+    await lock.release()
+  }
 }
 
 function checkDeclared(upload: Upload, size: number | undefined): void {
@@ -123,6 +154,7 @@ function checkDeclared(upload: Upload, size: number | undefined): void {
 async function receive(work: Append, begun: Upload, offset: number): Promise<Upload> {
   const { context, id, body, lock } = work
   const { reader } = body
+  await body.admit()
   let upload = begun
   let position = offset
   for (;;) {

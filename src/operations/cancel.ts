@@ -2,7 +2,7 @@ import type { Caller } from '../access.ts'
 import { UploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { isGone, isOpen, type Upload } from '../upload.ts'
-import { drive } from './complete.ts'
+import { drive, within } from './complete.ts'
 import type { Context } from './context.ts'
 import { end } from './expire.ts'
 import { authorised } from './authorised.ts'
@@ -24,10 +24,15 @@ export function cancel(context: Context, id: string, caller: Caller): Promise<vo
 export function terminate(context: Context, id: string, caller: Caller): Promise<void> {
   return context.bodies.run(async () => {
     const upload = there(await authorised(context, id, 'cancel', caller))
-    if (upload.status === 'completing') await drive(context, id)
-    await underWhole(context, id, async (now, lock) => {
-      await end(context, there(now), 'cancelled', lock)
-    })
+    if (upload.status === 'completing') await within(drive(context, id), context.options.lockWaitMs)
+    await remove(context, id)
+  })
+}
+
+/** Ends an upload, finished or not, and deletes its bytes. Whether the caller may has been asked. */
+export async function remove(context: Context, id: string): Promise<void> {
+  await underWhole(context, id, async (now, lock) => {
+    await end(context, there(now), 'cancelled', lock)
   })
 }
 

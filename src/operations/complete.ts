@@ -33,15 +33,16 @@ export function complete(context: Context, id: string, input: CompleteInput, cal
       // Not bounded by `waitMs`, which speaks of the checksum: a short wait must still find a file that is quickly made.
       await within(drive(context, id), Math.max(deadline - performance.now(), context.options.lockWaitMs))
     }
-    await digestBefore(context, id, deadline)
+    const digest = await digestBefore(context, id, deadline)
     const file = await context.storage.files.get(upload.manifest.fileId)
     if (file === null) throw new UploadError('UPLOAD_NOT_FOUND')
-    return { file }
+    // The digest is known a moment before it stands in the record.
+    return { file: { ...file, checksum: file.checksum ?? digest } }
   })
 }
 
 /** See {@link Uploads.settle}. */
-export function settle(context: Context, id: string, caller: Caller, signal?: AbortSignal): Promise<Upload> {
+export function settle(context: Context, id: string, caller: Caller, signal?: AbortSignal): Promise<Settled> {
   return context.bodies.run(async () => {
     let upload = await readable(context, id, caller)
     if (isOpen(upload)) {
@@ -61,10 +62,24 @@ export function settle(context: Context, id: string, caller: Caller, signal?: Ab
   })
 }
 
-/** Drives the completion of an upload whose chunks are all durable. @throws UploadError `UPLOAD_LOCKED` while it lasts */
-export async function completeIfFull(context: Context, upload: Upload): Promise<Upload> {
-  if (upload.status === 'uploaded' || !upload.ledger.isFull(gridOf(upload))) return upload
-  return within(drive(context, upload.manifest.id), context.options.lockWaitMs)
+/** An upload, and the offset a sequential writer may be told of it. */
+export interface Settled {
+  readonly upload: Upload
+  /** Bytes. It is the length only when the whole file stands. */
+  readonly offset: number
+}
+
+/**
+ * Drives the completion of an upload whose chunks are all durable, and reads its offset in the same instant in which it is
+ * seen to need none: another writer may fill the ledger at any time.
+ * @throws UploadError `UPLOAD_LOCKED` while completion lasts
+ */
+export async function completeIfFull(context: Context, begun: Upload): Promise<Settled> {
+  let upload = begun
+  while (upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))) {
+    upload = await within(drive(context, upload.manifest.id), context.options.lockWaitMs)
+  }
+  return { upload, offset: upload.ledger.offset(gridOf(upload)) }
 }
 
 /** Completes an upload, once for all who ask at the same time; whoever touches it next takes it up again after a crash. */
@@ -87,11 +102,18 @@ async function completeUnderLock(context: Context, id: string): Promise<Upload> 
   } catch (error) {
     // Storage has found that it does not hold what it had confirmed (a failed fsync): what is remembered here is not to
     // be repeated, and a merge would keep it.
-    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') await context.state.forget(id)
+    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') await forgetUpload(context, id)
     throw error
   } finally {
     await lock.release()
   }
+}
+
+/** Forgets an upload, and what was read of its bytes: they come anew. */
+async function forgetUpload(context: Context, id: string): Promise<void> {
+  await context.state.forget(id)
+  context.digests.drop(id)
+  dropTransients(context, id)
 }
 
 /**
@@ -115,7 +137,6 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   if (file.checksum === null && uploaded.digest !== null) await putChecksum(context, file.id, uploaded.digest)
   dropTransients(context, id)
   context.events.emit('completed', { ...file, checksum: uploaded.digest }, uploaded)
-  void context.digests.follow(id)
   return uploaded
 }
 
@@ -145,8 +166,11 @@ async function digestBefore(context: Context, id: string, deadline: number): Pro
     if (upload === null || upload.digest !== null) return upload?.digest ?? null
     // A follower may be about to stop when it is asked to follow: the second call starts a new one. More than that is
     // a failure, which has been reported.
-    if (attempt > 2 || left <= 0) return null
-    await orTimeout(context.digests.follow(id), left)
+    if (attempt > 2) return null
+    // Whoever asks has it computed, also one who does not wait. (A tus client never asks; the sweeper sees to its files.)
+    const caughtUp = context.digests.follow(id)
+    if (left <= 0) return null
+    await orTimeout(caughtUp, left)
   }
 }
 
@@ -177,7 +201,7 @@ function fileRecord(upload: Upload, at: number, storageChecksum: string | undefi
 }
 
 /** What `work` comes to, or `UPLOAD_LOCKED` after `ms`; the work goes on then. */
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   let done = false
   const result = work.finally(() => (done = true))
   await orTimeout(

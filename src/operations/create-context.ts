@@ -1,4 +1,5 @@
 import { Bodies } from '../body/bodies.ts'
+import { MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
 import { UploadEvents } from '../events.ts'
 import { resolveOptions, type UploadsOptions } from '../options.ts'
@@ -15,7 +16,7 @@ export function createContext(chosen: UploadsOptions): Context {
     storage: options.storage,
     state: options.state,
     events: new UploadEvents(options.onError),
-    bodies: new Bodies(options.idleTimeoutMs),
+    bodies: new Bodies(options.idleTimeoutMs, new MemoryBudget(options.memoryBudget)),
     digests: new Digests({
       find: (id) => load(context, id),
       read: (upload, start, end) => options.storage.read(upload, start, end),
@@ -27,5 +28,11 @@ export function createContext(chosen: UploadsOptions): Context {
     recoveries: new Map(),
     completions: new Map(),
   }
+  const { onCompleted, onError } = options
+  context.events.on('completed', (file) => {
+    // Beside the request, and yet a part of what a shutdown waits for.
+    const told = context.bodies.runAnyway(async () => onCompleted(file))
+    told.catch((error: unknown) => onError(error, 'onCompleted'))
+  })
   return context
 }

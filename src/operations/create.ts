@@ -49,7 +49,7 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
     contentType: input.contentType ?? DEFAULT_CONTENT_TYPE,
     metadata: input.metadata ?? {},
     attributes: input.attributes ?? {},
-    chunkSize: chooseChunkSize(input.fileSize, input.chunkSize, chunkSize, storage.limits),
+    chunkSize: chooseChunkSize(input.fileSize ?? maxFileSize, input.chunkSize, chunkSize, storage.limits),
     size: input.fileSize,
     checksum: input.checksum ?? null,
     createdAt: now(),
@@ -57,6 +57,7 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
 }
 
 async function begin(context: Context, manifest: Manifest): Promise<Upload> {
+  await context.options.beforeCreate(manifest)
   if (!(await context.storage.create(manifest))) {
     // Another request with the same key was faster: its upload is the one.
     const other = await load(context, manifest.id)

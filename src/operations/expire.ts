@@ -27,6 +27,28 @@ function isDue(context: Context, upload: Upload): boolean {
   return isOpen(upload) && upload.expiresAt <= context.options.now()
 }
 
+/** Ends a finished file whose time is over. Returns whether it did. */
+export async function expireFileIfDue(context: Context, upload: Upload): Promise<boolean> {
+  if (!isFileDue(context, upload)) return false
+  const { id } = upload.manifest
+  const lock = await idle(context, id)
+  if (lock === null) return false
+  try {
+    const now = await load(context, id)
+    if (now === null || !isFileDue(context, now)) return false
+    await end(context, now, 'expired', lock)
+    return true
+  } finally {
+    await lock.release()
+  }
+}
+
+function isFileDue({ options }: Context, { status, endedAt }: Upload): boolean {
+  const { filesExpireAfterMs, now } = options
+  if (filesExpireAfterMs === null || status !== 'uploaded' || endedAt === null) return false
+  return endedAt + filesExpireAfterMs <= now()
+}
+
 /** The whole lock, if nobody holds anything of the upload; else null. */
 export async function idle(context: Context, id: string): Promise<UploadLock | null> {
   try {
@@ -42,7 +64,8 @@ export async function idle(context: Context, id: string): Promise<UploadLock | n
  * deleted: killed before the record, the upload lives; after it, it is gone, and the sweeper deletes what is left.
  */
 export async function end(context: Context, upload: Upload, status: GoneStatus, lock: UploadLock): Promise<Upload> {
-  const change = { type: 'ended', status, at: context.options.now() } as const
+  const ofFile = status === 'expired' && upload.status === 'uploaded' ? ({ ofFile: true } as const) : {}
+  const change = { type: 'ended', status, at: context.options.now(), ...ofFile } as const
   await context.storage.record(upload.manifest.id, change)
   const ended = await commit(context, upload, [change], lock)
   dropTransients(context, upload.manifest.id)
@@ -52,11 +75,16 @@ export async function end(context: Context, upload: Upload, status: GoneStatus, 
   return ended
 }
 
-/** Deletes the bytes of an ended upload. What fails here is done again by the sweeper, and is no client's trouble. */
-export async function discard(context: Context, upload: Upload): Promise<void> {
+/**
+ * Deletes the bytes of an ended upload; returns whether they are gone. What fails here is done again by the sweeper, and is
+ * no client's trouble.
+ */
+export async function discard(context: Context, upload: Upload): Promise<boolean> {
   try {
     await context.storage.discard(upload)
+    return true
   } catch (error) {
     context.options.onError(error, `deleting the bytes of upload ${upload.manifest.id}`)
+    return false
   }
 }

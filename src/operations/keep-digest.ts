@@ -1,11 +1,12 @@
-import { isGone } from '../upload.ts'
+import { gridOf, isGone } from '../upload.ts'
 import type { Context } from './context.ts'
 import { commit, load } from './records.ts'
 
 /** Keeps the SHA-256 of a whole file: in storage, in state, and in the file's record where the file is finished already. */
 export async function keepDigest(context: Context, id: string, sha256: string): Promise<void> {
   const upload = await load(context, id)
-  if (upload === null || isGone(upload)) return
+  // A chunk that turned out to be lost makes the digest one of other bytes.
+  if (upload === null || isGone(upload) || !upload.ledger.isFull(gridOf(upload))) return
   await context.storage.record(id, { type: 'digest', sha256 })
   const committed = await commit(context, upload, [{ type: 'digest', sha256 }], null)
   if (committed.status === 'uploaded') await putChecksum(context, committed.manifest.fileId, sha256)

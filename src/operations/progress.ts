@@ -4,19 +4,28 @@ import { progressOf, type Progress } from '../progress.ts'
 import { isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { authorised, readable } from './authorised.ts'
-import { commit, there } from './records.ts'
+import { commit, fresh, there } from './records.ts'
 
 /** See {@link Uploads.progress}. */
 export async function progress(context: Context, id: string, caller: Caller): Promise<Progress> {
   return withSpeed(context, await readable(context, id, caller))
 }
 
+/** A place where nobody writes: it waits for nobody but who cancels, completes or expires the upload. */
+const NO_CHUNK = { kind: 'chunk', number: -1 } as const
+
 /** See {@link Uploads.resume}. */
 export async function resume(context: Context, id: string, caller: Caller): Promise<Progress> {
   return context.bodies.run(async () => {
-    const upload = there(await authorised(context, id, 'write', caller))
-    if (upload.status === 'uploaded') throw new UploadError('UPLOAD_COMPLETED')
-    return withSpeed(context, isOpen(upload) ? await commit(context, upload, [{ type: 'touch' }], null) : upload)
+    there(await authorised(context, id, 'write', caller))
+    const lock = await context.state.locks.acquire(id, { scope: NO_CHUNK, waitMs: context.options.lockWaitMs })
+    try {
+      const upload = await fresh(context, id)
+      if (upload.status === 'uploaded') throw new UploadError('UPLOAD_COMPLETED')
+      return withSpeed(context, isOpen(upload) ? await commit(context, upload, [{ type: 'touch' }], lock) : upload)
+    } finally {
+      await lock.release()
+    }
   })
 }
 

@@ -78,7 +78,10 @@ async function resent(
   body: LiveBody,
 ): Promise<StoredChunk> {
   const entry = await compare(upload, durable, input, body)
-  return { entry, upload: await fresh(context, upload.manifest.id) }
+  const now = await fresh(context, upload.manifest.id)
+  // Storage may have lost it meanwhile (a failed fsync).
+  if (!now.ledger.chunks.has(input.number)) throw new UploadError('UPLOAD_LOCKED')
+  return { entry, upload: now }
 }
 
 /** The same bytes for a durable chunk are no error, whatever the state; other bytes change nothing. */
@@ -87,10 +90,7 @@ async function compare(upload: Upload, durable: ChunkEntry, input: ChunkInput, b
   const intake = new ChunkIntake({ length: chunkLength(gridOf(upload), input.number), position: 0, hash, writer: null })
   await receive(intake, input, body)
   if (intake.digest() === durable.sha256) return durable
-  throw new UploadError('CHUNK_CONFLICT', {
-    message: `Chunk ${input.number} is already stored with other bytes. Nothing was changed.`,
-    details: { chunkNumber: input.number, storedChecksum: durable.sha256, receivedChecksum: intake.digest() },
-  })
+  throw conflict(input.number, { storedChecksum: durable.sha256, receivedChecksum: intake.digest() })
 }
 
 async function store(context: Context, id: string, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
@@ -134,7 +134,7 @@ async function storeUnderLock(
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
   const tail = upload.ledger.tail?.number === input.number ? upload.ledger.tail : null
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
-  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0)
+  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, (body.share() * 3) / 4)
   let entry: ChunkEntry
   try {
     const length = chunkLength(gridOf(upload), input.number)
@@ -147,12 +147,16 @@ async function storeUnderLock(
   }
   // Killed before this, the chunk was never there; after it, storage has it and a merge finds it; the client is told last.
   await writer.finish(entry)
-  return { entry, upload: await commit(context, upload, [{ type: 'chunk', entry }], lock) }
+  const committed = await commit(context, upload, [{ type: 'chunk', entry }], lock)
+  // The client will ask for the checksum with `complete`: what can be read back now is not waited for then.
+  void context.digests.follow(upload.manifest.id)
+  return { entry, upload: committed }
 }
 
 /** Reads the body to its end, which must be the chunk's, with the declared checksum. */
 async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): Promise<void> {
   const { reader } = body
+  await body.admit()
   for (;;) {
     // One byte more than fits is asked for, so that a body that is too long is seen.
     const buffers = await reader.next(intake.remaining + 1)
@@ -172,6 +176,15 @@ async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): 
       details: { chunkNumber: input.number, expected: input.checksum, actual: received },
     })
   }
+  // Last: bytes that were spoiled on their way are the client's to send again, not in conflict with anything.
+  if (intake.differs) throw conflict(input.number, { receivedChecksum: received })
+}
+
+function conflict(chunkNumber: number, details: Readonly<Record<string, string>>): UploadError {
+  return new UploadError('CHUNK_CONFLICT', {
+    message: `Chunk ${chunkNumber} has other bytes, which are already stored. Nothing was changed.`,
+    details: { chunkNumber, ...details },
+  })
 }
 
 /** What a chunk is told that made way: the outcome of what it made way for. */

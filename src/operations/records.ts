@@ -75,7 +75,6 @@ export async function commit(
 function progressed(context: Context, upload: Upload): void {
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
   context.events.emit('progress', upload)
-  void context.digests.follow(upload.manifest.id)
 }
 
 /** The upload's speedometer; begins one where bytes are about to come. */

@@ -2,7 +2,8 @@ import { isGone, isOpen, type Upload } from '../upload.ts'
 import { drive } from './complete.ts'
 import type { Context } from './context.ts'
 import { IDEMPOTENCY_MS } from './create.ts'
-import { discard, expireIfDue, idle } from './expire.ts'
+import { discard, expireFileIfDue, expireIfDue, idle } from './expire.ts'
+import { putChecksum } from './keep-digest.ts'
 import { isTombstoneOver, load } from './records.ts'
 
 /** How often the expiry index is asked at the least, ms. */
@@ -65,16 +66,17 @@ export class Sweeper {
     if (isGone(upload)) await this.#bury(upload)
     else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
     else if (isOpen(upload)) await expireIfDue(this.#context, upload)
+    else if (await expireFileIfDue(this.#context, upload)) return
     else if (upload.digest === null) this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
-    // Finished, its digest known, it needs no memory: who asks for it loads it again.
-    else await this.#context.state.forget(id)
+    else await this.#retire(upload, upload.digest)
   }
 
   /** A crash may have come between an end and the deletion of its bytes. */
   async #bury(upload: Upload): Promise<void> {
     const { id } = upload.manifest
-    await discard(this.#context, upload)
-    if (!isTombstoneOver(this.#context, upload)) return
+    // The record is all that tells of bytes that could not be deleted yet.
+    const isDiscarded = await discard(this.#context, upload)
+    if (!isDiscarded || !isTombstoneOver(this.#context, upload)) return
     const lock = await idle(this.#context, id)
     if (lock === null) return
     try {
@@ -83,6 +85,13 @@ export class Sweeper {
     } finally {
       await lock.release()
     }
+  }
+
+  /** Finished, its digest known, it needs no memory: who asks for it loads it again. */
+  async #retire(upload: Upload, digest: string): Promise<void> {
+    // A kill may have come between the digest and the file's record.
+    await putChecksum(this.#context, upload.manifest.fileId, digest)
+    await this.#context.state.forget(upload.manifest.id)
   }
 
   /** What may take as long as a file is large does not hold up the walk. */

@@ -69,14 +69,17 @@ function applyAll(upload: Upload, changes: readonly Change[]): Upload {
  * Whether one of these changes may be refused after an earlier one has grown the ledger, so that all of them are to be
  * tried on a copy first. A copy takes time in proportion to the chunks; the everyday commits do not need it.
  *
- * One change alone is refused before it touches anything. On an open upload chunk, tail, digest and touch never fail and
- * leave it open, and the first `completing` or end never fails; on any other no chunk or tail grows the ledger. That
- * leaves a length, which may do both, and whatever follows completion.
+ * One change alone is refused before it touches anything. On an open upload tail, digest and touch never fail and leave it
+ * open, and the first `completing` or end never fails; on any other no chunk or tail grows the ledger. That leaves a
+ * length, which may do both, a chunk that is not the first change, and whatever follows completion.
  */
 function mayFailHalfway(changes: readonly Change[]): boolean {
   const last = changes.length - 1
   if (last <= 0) return false
-  return changes.some(({ type }, i) => type === 'length' || (i < last && (type === 'completing' || type === 'ended')))
+  return changes.some(
+    ({ type }, i) =>
+      type === 'length' || (i > 0 && type === 'chunk') || (i < last && (type === 'completing' || type === 'ended')),
+  )
 }
 
 /**

@@ -49,8 +49,11 @@ export interface Storage {
   create(manifest: Manifest): Promise<boolean>
   /** Everything storage knows of an upload, or null. */
   load(id: string): Promise<StoredUpload | null>
-  /** Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written. */
-  beginChunk(upload: StoredUpload, number: number, from: number): Promise<ChunkWriter>
+  /**
+   * Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written.
+   * `memory`: bytes the writer may hold, as far as it can do with that (default: as many as help).
+   */
+  beginChunk(upload: StoredUpload, number: number, from: number, memory?: number): Promise<ChunkWriter>
   /** Records a change; when it resolves the change survives a kill, and for `completing` and `ended` a power cut. */
   record(id: string, change: RecordedChange): Promise<void>
   /** Durable bytes `[start, end)` of an upload, also after it has finished. */

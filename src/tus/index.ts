@@ -2,4 +2,4 @@
  * The tus 1.0 face over the core.
  * @module
  */
-export { TusServer, type TusServerOptions } from './tus-server.ts'
+export { TusFace } from './tus-face.ts'

@@ -1,8 +1,8 @@
+import { errorHeaders } from '../error-headers.ts'
 import { isUploadError, RETRY_AFTER_S, toUploadError } from '../errors.ts'
 import type { FaceReply } from '../http.ts'
 import { isOpen } from '../upload.ts'
-import { offsetOf } from './offset.ts'
-import type { TusRequest } from './request-context.ts'
+import type { TusRequest } from './tus-request.ts'
 import { TUS_VERSION } from './request-headers.ts'
 import { formatUploadMetadata } from './upload-metadata.ts'
 
@@ -32,9 +32,7 @@ export async function fromResponse(response: Response): Promise<FaceReply> {
 /** The answer to an error that did not pass @tus/server. */
 export function errorReply(thrown: unknown): FaceReply {
   const error = toUploadError(thrown)
-  const headers: Record<string, string> = {}
-  const allow = error.details?.['allow']
-  if (error.code === 'METHOD_NOT_ALLOWED' && Array.isArray(allow)) headers['Allow'] = allow.join(', ')
+  const headers = errorHeaders(error)
   if (error.code === 'TUS_VERSION_MISMATCH') headers['Tus-Version'] = TUS_VERSION
   return { status: error.status_code, headers, body: error.body }
 }
@@ -50,6 +48,7 @@ export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
     ...reply.headers,
     ...uploadHeaders(request, status),
   }
+  if (request.offsetWithheld) delete headers['Upload-Offset']
   if (status === 423) headers['Retry-After'] = String(RETRY_AFTER_S)
   if (typeof reply.body === 'string') headers['Content-Type'] = 'text/plain; charset=utf-8'
   return {
@@ -73,8 +72,7 @@ function uploadHeaders({ method, upload, error }: TusRequest, status: number): R
   }
   if (status === 409) {
     const told = isUploadError(error) ? error.details?.['offset'] : undefined
-    const offset = typeof told === 'number' ? told : upload === null ? null : offsetOf(upload)
-    if (offset !== null) headers['Upload-Offset'] = String(offset)
+    if (typeof told === 'number') headers['Upload-Offset'] = String(told)
   }
   return headers
 }

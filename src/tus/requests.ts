@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { UploadError } from '../errors.ts'
-import type { Creation, Patch } from './request-context.ts'
+import type { Creation, Patch } from './tus-request.ts'
 import { contentLength, hasBody, isOffsetOctetStream, OFFSET_OCTET_STREAM, wholeNumber } from './request-headers.ts'
 import { parseUploadMetadata } from './upload-metadata.ts'
 

@@ -8,8 +8,21 @@ import { storageError } from './storage-error.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
 const WRITES_IN_FLIGHT = 2
+/** Bytes of a write: a larger one is no faster, a much smaller one dearer. */
+const LARGEST_WRITE = MIB
+const LEAST_WRITE = 64 * 1024
 /** How long less than a whole write is held back, ms: memory must not wait for slow clients. */
 const GATHER_MS = 50
+
+/** Which chunk is written, and with what. */
+export interface ChunkPlace {
+  readonly upload: StoredUpload
+  readonly number: number
+  /** Durable bytes at its start. */
+  readonly from: number
+  /** Bytes to hold at the most: what is gathered for the next write, and the writes in flight. */
+  readonly memory: number
+}
 
 /** Writes one chunk at its own place in the data file. */
 export class FileChunkWriter implements ChunkWriter {
@@ -17,6 +30,7 @@ export class FileChunkWriter implements ChunkWriter {
   readonly #number: number
   readonly #start: number
   readonly #length: number
+  readonly #write: number
   readonly #onEnd: () => void
   /** Bytes of the chunk that were given, the tail before them included. */
   #given: number
@@ -33,11 +47,13 @@ export class FileChunkWriter implements ChunkWriter {
   #settled: (() => void)[] = []
 
   /** `onEnd` is called once, when nothing of the writer is under way any more. */
-  constructor(folder: UploadFolder, upload: StoredUpload, number: number, from: number, onEnd: () => void) {
+  constructor(folder: UploadFolder, place: ChunkPlace, onEnd: () => void) {
+    const { upload, number, from, memory } = place
     this.#folder = folder
     this.#number = number
     this.#start = chunkStart(gridOf(upload), number)
     this.#length = chunkLength(gridOf(upload), number)
+    this.#write = Math.min(LARGEST_WRITE, Math.max(LEAST_WRITE, Math.floor(memory / (WRITES_IN_FLIGHT + 1))))
     this.#given = from
     this.#position = this.#start + from
     this.#onEnd = onEnd
@@ -56,7 +72,7 @@ export class FileChunkWriter implements ChunkWriter {
     this.#pendingBytes += bytes
     for (const buffer of buffers) if (buffer.length > 0) this.#pending.push(buffer)
     this.#pump(false)
-    while (this.#pendingBytes >= MIB && this.#failure === null) await this.#nextSettled()
+    while (this.#pendingBytes >= this.#write && this.#failure === null) await this.#nextSettled()
     this.#throwFailure()
   }
 
@@ -108,7 +124,7 @@ export class FileChunkWriter implements ChunkWriter {
   /** Begins as many writes as may be in flight: whole ones, or whatever there is when `all`. */
   #pump(all: boolean): void {
     while (this.#failure === null && this.#inFlight < WRITES_IN_FLIGHT) {
-      if (this.#pendingBytes < (all || this.#ended ? 1 : MIB)) break
+      if (this.#pendingBytes < (all || this.#ended ? 1 : this.#write)) break
       this.#begin(this.#take())
     }
     if (this.#pendingBytes > 0 && !this.#ended && this.#timer === null) {
@@ -120,22 +136,22 @@ export class FileChunkWriter implements ChunkWriter {
     }
   }
 
-  /** Takes up to 1 MiB of what waits. */
+  /** Takes up to one write of what waits. */
   #take(): Buffer[] {
     let count = 0
     let bytes = 0
     for (const buffer of this.#pending) {
-      if (bytes + buffer.length > MIB) break
+      if (bytes + buffer.length > this.#write) break
       bytes += buffer.length
       count += 1
     }
     const taken = this.#pending.splice(0, count)
     const next = this.#pending[0]
-    if (next !== undefined && bytes < MIB) {
+    if (next !== undefined && bytes < this.#write) {
       // The rest of the write comes out of a buffer that is too large for it.
-      taken.push(next.subarray(0, MIB - bytes))
-      this.#pending[0] = next.subarray(MIB - bytes)
-      bytes = MIB
+      taken.push(next.subarray(0, this.#write - bytes))
+      this.#pending[0] = next.subarray(this.#write - bytes)
+      bytes = this.#write
     }
     this.#pendingBytes -= bytes
     return taken

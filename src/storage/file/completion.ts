@@ -11,12 +11,11 @@ import type { UploadFolder } from './upload-folder.ts'
  * @throws UploadError `CHUNKS_MISSING` when some of them turn out not to be there.
  */
 export async function syncBeforeCompleting(folder: UploadFolder): Promise<void> {
-  if (folder.doubtful) {
-    const upload = await loadUpload(folder)
-    if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
-    if (!upload.ledger.isFull(gridOf(upload))) {
-      throw new UploadError('CHUNKS_MISSING', { details: { missing: upload.ledger.missing(gridOf(upload)) } })
-    }
+  const upload = await loadUpload(folder)
+  if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+  // Also where nothing is in doubt: `completing` with a chunk missing would be to wait for ever.
+  if (!upload.ledger.isFull(gridOf(upload))) {
+    throw new UploadError('CHUNKS_MISSING', { details: { missing: upload.ledger.missing(gridOf(upload)) } })
   }
   // No data file: a file of 0 bytes, or one that was assembled before.
   const path = folder.disk.layout.data(folder.id)

@@ -95,14 +95,14 @@ export class FileStorage implements Storage {
     return await this.#run(({ folders }) => folders.use(id, loadUpload))
   }
 
-  async beginChunk(upload: StoredUpload, number: number, from: number): Promise<ChunkWriter> {
+  async beginChunk(upload: StoredUpload, number: number, from: number, memory = Infinity): Promise<ChunkWriter> {
     return await this.#run(async ({ folders }) => {
       if (isGone(upload)) throw goneError(upload.status)
       if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
       if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
       const folder = folders.hold(mustBeId(upload.manifest.id))
       try {
-        return new FileChunkWriter(folder, upload, number, from, () => folders.release(folder))
+        return new FileChunkWriter(folder, { upload, number, from, memory }, () => folders.release(folder))
       } catch (error) {
         folders.release(folder)
         throw error

@@ -81,12 +81,14 @@ function parseHeader(value: unknown): JournalHeader {
 
 function parseChange(value: unknown): StoredChange {
   if (isObject(value)) {
-    const { type, entry, tail, size, status, at, sha256 } = value
+    const { type, entry, tail, size, status, at, ofFile, sha256 } = value
     if (type === 'chunk' && isEntry(entry)) return { type, entry }
     if (type === 'tail' && isTail(tail)) return { type, tail }
     if (type === 'length' && isCount(size) && isCount(at)) return { type, size, at }
     if (type === 'completing') return { type }
-    if (type === 'ended' && isEndStatus(status) && isCount(at)) return { type, status, at }
+    if (type === 'ended' && isEndStatus(status) && isCount(at)) {
+      return ofFile === true ? { type, status, at, ofFile } : { type, status, at }
+    }
     if (type === 'digest' && typeof sha256 === 'string') return { type, sha256 }
   }
   throw new Error('The journal holds a line that this version does not know.')

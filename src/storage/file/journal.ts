@@ -1,5 +1,5 @@
 import { UploadError } from '../../errors.ts'
-import { goneError, type UploadStatus } from '../../upload.ts'
+import { endsFile, goneError, type UploadStatus } from '../../upload.ts'
 import type { Disk } from './disk.ts'
 import { writeAll } from './file-layer.ts'
 import {
@@ -205,7 +205,8 @@ export class Journal {
     if (closed !== 'completing' && closed !== 'uploaded') return same ? null : goneError(closed)
     if (change.type === 'digest' || change.type === 'completing' || same) return null
     if (change.type !== 'ended') return new UploadError('UPLOAD_COMPLETED')
-    const allowed = closed === 'completing' ? change.status !== 'expired' : change.status === 'cancelled'
+    const { status, ofFile } = change
+    const allowed = closed === 'completing' ? status !== 'expired' : endsFile(status, ofFile)
     return allowed ? null : new UploadError('UPLOAD_COMPLETED')
   }
 }

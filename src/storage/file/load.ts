@@ -18,7 +18,9 @@ export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | n
   if (manifest === null) return null
   return await folder.journal.revise(async ({ header, changes }) => {
     const stored = replay(manifest, changes)
-    const trusted = header?.boot === folder.disk.boot && !folder.doubtful
+    // To be completing with a chunk missing would be to wait for ever, however it came to that.
+    const stuck = stored.status === 'completing' && !stored.ledger.isFull(gridOf(stored))
+    const trusted = header?.boot === folder.disk.boot && !folder.doubtful && !stuck
     if (trusted || (await isBeyondDoubt(folder, stored))) return { result: stored }
     const proven = await proveUpload(folder, stored, folder.doubtful || header?.boot === '')
     return { result: proven, changes: changesOf(proven, changes) }
@@ -26,7 +28,7 @@ export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | n
 }
 
 /** An upload as its journal tells it. */
-function replay(manifest: Manifest, changes: readonly StoredChange[]): StoredUpload {
+export function replay(manifest: Manifest, changes: readonly StoredChange[]): StoredUpload {
   let upload = newUpload(manifest)
   for (const change of changes) {
     try {

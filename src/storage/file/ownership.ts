@@ -187,7 +187,8 @@ function inUse(directory: string, owner: Owner): string {
   return `${directory} is in use by process ${owner.pid}; stop it or choose another DATA_DIR`
 }
 
-function isOwner(value: unknown): value is Owner {
+/** Whether a value is the content of `owner.json`. */
+export function isOwner(value: unknown): value is Owner {
   return (
     isObject(value) &&
     isCount(value.pid) &&

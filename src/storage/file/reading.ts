@@ -6,8 +6,8 @@ import type { Disk } from './disk.ts'
 import { closeQuietly, type LayerHandle, unlessMissing } from './file-layer.ts'
 import { storageError } from './storage-error.ts'
 
-/** Bytes that a reader of a finished file asks for at a time: a slow client holds one such piece. */
-const PIECE_BYTES = 256 * 1024
+/** Bytes that a reader of a finished file asks for at a time: a slow client holds one such piece, and thousands as many. */
+const PIECE_BYTES = 128 * 1024
 
 /**
  * Bytes `[start, end)` of an upload, in pieces of at most 1 MiB. The file keeps its bytes when it is renamed while it is
@@ -52,7 +52,8 @@ export class FileRange extends Readable {
   #reading: Promise<void> = Promise.resolve()
 
   constructor(handle: LayerHandle, start: number, end: number) {
-    super({ highWaterMark: PIECE_BYTES })
+    // Nothing is read ahead: the next piece is asked for when the one before has been taken.
+    super({ highWaterMark: 0 })
     this.#handle = handle
     this.#position = start
     this.#end = end

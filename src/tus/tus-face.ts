@@ -5,12 +5,13 @@ import type { Uploads } from '../uploads.ts'
 import { CoreStore } from './core-store.ts'
 import { get } from './get.ts'
 import { errorReply, finishReply, fromResponse } from './reply.ts'
-import { type TusRequest, tusRequest, withTusRequest } from './request-context.ts'
 import { effectiveMethod, headersForTus, refuseVersion } from './request-headers.ts'
 import { readCreation, readPatch } from './requests.ts'
+import { Tickets } from './tickets.ts'
+import type { TusRequest } from './tus-request.ts'
 
 /** What the tus face is made of. */
-export interface TusServerOptions {
+export interface TusFaceOptions {
   readonly uploads: Uploads
   /** Where it is mounted, with the leading slash: stands in `Location`. */
   readonly path: string
@@ -26,22 +27,31 @@ const COLLECTION_METHODS: readonly string[] = ['POST', 'OPTIONS']
  * The tus 1.0 face: @tus/server's handlers over the core. Bodies are read from the Node request by the core; what
  * @tus/server answers otherwise than the specification says is answered before @tus/server sees it.
  */
-export class TusServer {
+export class TusFace {
   readonly #uploads: Uploads
   readonly #server: Server
+  readonly #tickets = new Tickets()
 
-  constructor(options: TusServerOptions) {
+  constructor(options: TusFaceOptions) {
+    const tickets = this.#tickets
     this.#uploads = options.uploads
     this.#server = new Server({
       path: options.path,
-      datastore: new CoreStore(options.uploads),
+      datastore: new CoreStore(options.uploads, tickets),
       // Locks are the core's own.
       locker: { newLock: () => ({ lock: async () => {}, unlock: async () => {} }) },
       lockDrainTimeout: 1,
       maxSize: options.uploads.maxFileSize ?? 0,
-      namingFunction: () => 'named-by-the-core',
-      generateUrl: (_request, { path, id }) => `${options.publicUrl ?? ''}${path}/${id}`,
-      onResponseError: (_request, error) => remember(error),
+      namingFunction: (web) => tickets.ticketOf(web),
+      getFileIdFromRequest: (web) => tickets.ticketOf(web),
+      generateUrl: (_web, { path, id: ticket }) => {
+        const { upload, publicUrl } = tickets.requestOf(ticket)
+        return `${options.publicUrl ?? publicUrl ?? ''}${path}/${upload?.manifest.id}`
+      },
+      onResponseError: (web, error) => {
+        tickets.requestOf(tickets.ticketOf(web)).error = error
+        return replyTo(error)
+      },
     })
   }
 
@@ -50,32 +60,34 @@ export class TusServer {
     const method = effectiveMethod(request.raw.method ?? 'GET', request.raw.headers)
     const tus: TusRequest = {
       method,
+      id: null,
       raw: request.raw,
+      publicUrl: request.publicUrl,
       caller: { principal: request.principal },
       create: null,
       patch: null,
       upload: null,
+      offsetWithheld: false,
       error: undefined,
     }
     try {
-      return finishReply(tus, await this.#answer(tus, uploadId(request.path)))
+      tus.id = uploadId(request.path)
+      return finishReply(tus, await this.#answer(tus))
     } catch (error) {
       return finishReply({ ...tus, error }, errorReply(error))
     }
   }
 
-  async #answer(tus: TusRequest, id: string | null): Promise<FaceReply> {
-    refuseMethod(tus.method, id)
-    if (tus.method === 'GET') return get(this.#uploads, id ?? '', tus.caller)
-    refuseVersion(tus.method, tus.raw.headers)
-    if (tus.method === 'POST') tus.create = readCreation(tus.raw.headers)
-    if (tus.method === 'PATCH') tus.patch = readPatch(tus.raw.headers)
-    const path = `${this.#server.options.path}/${id === null ? '' : encodeURIComponent(id)}`
-    const web = new Request(`http://holdfast.invalid${path}`, {
-      method: tus.method,
-      headers: headersForTus(tus.method, tus.raw.headers),
-    })
-    return fromResponse(await withTusRequest(tus, () => this.#server.handleWeb(web)))
+  async #answer(tus: TusRequest): Promise<FaceReply> {
+    const { method, raw } = tus
+    refuseMethod(method, tus.id)
+    if (method === 'GET') return get(this.#uploads, tus.id ?? '', tus)
+    refuseVersion(method, raw.headers)
+    if (method === 'POST') tus.create = readCreation(raw.headers)
+    if (method === 'PATCH') tus.patch = readPatch(raw.headers)
+    const headers = headersForTus(method, raw.headers)
+    const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })
+    return fromResponse(await this.#tickets.use(tus, web, () => this.#server.handleWeb(web)))
   }
 }
 
@@ -100,8 +112,7 @@ function refuseMethod(method: string, id: string | null): void {
 }
 
 /** @tus/server's own errors, and ours, reach the client as they are; of anything else it is told nothing. */
-function remember(error: unknown): { status_code: number; body: string } | undefined {
-  tusRequest().error = error
+function replyTo(error: unknown): { status_code: number; body: string } | undefined {
   if (typeof error === 'object' && error !== null && 'status_code' in error) return undefined
   const { status_code, body } = toUploadError(error)
   return { status_code, body }

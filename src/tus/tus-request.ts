@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../access.ts'
 import type { CreateInput } from '../create-input.ts'
@@ -20,13 +19,14 @@ export interface Creation {
   readonly contentLength: number | null
 }
 
-/**
- * What one tus request is about. It travels beside @tus/server, whose stores are told of an id and an offset and of
- * nothing else of the request.
- */
+/** What one tus request is about. */
 export interface TusRequest {
   readonly method: string
+  /** The upload it names, or null: it creates one. */
+  id: string | null
   readonly raw: IncomingMessage
+  /** See {@link FaceRequest.publicUrl}. */
+  readonly publicUrl?: string | undefined
   readonly caller: Caller
   /** Of a POST. */
   create: Creation | null
@@ -34,20 +34,8 @@ export interface TusRequest {
   patch: Patch | null
   /** The upload as it was last seen: its expiry and offset stand in the answer. */
   upload: Upload | null
+  /** The answer must not say an offset: it is the length, and the file does not stand yet. */
+  offsetWithheld: boolean
   /** What went wrong. */
   error: unknown
-}
-
-const storage = new AsyncLocalStorage<TusRequest>()
-
-/** Runs work with the request at hand. */
-export function withTusRequest<T>(request: TusRequest, work: () => Promise<T>): Promise<T> {
-  return storage.run(request, work)
-}
-
-/** The request at hand. */
-export function tusRequest(): TusRequest {
-  const request = storage.getStore()
-  if (request === undefined) throw new Error('a tus store was called outside a request')
-  return request
 }

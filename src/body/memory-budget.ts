@@ -1,0 +1,76 @@
+import { UploadError } from '../errors.ts'
+
+/** The least that a body works with, bytes: below it more bodies wait, so that none crawls. */
+const LEAST_SHARE = 256 * 1024
+/** The most that a body can use, bytes: more makes nothing faster. */
+const LARGEST_SHARE = 4 * 1024 * 1024
+
+/**
+ * One budget of bytes for all bodies that are on their way from the socket to storage. Everybody has the same share of it;
+ * where that would be too little, newcomers wait in turn, unread, and TCP holds their senders back.
+ */
+export class MemoryBudget {
+  readonly #bytes: number
+  readonly #waiting: (() => void)[] = []
+  #places = 0
+
+  /** `bytes`: the budget. */
+  constructor(bytes: number) {
+    this.#bytes = bytes
+  }
+
+  /** How many bodies have a place. */
+  get places(): number {
+    return this.#places
+  }
+
+  /** How many wait for one. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** Bytes that each body may hold now; it changes as others come and go. */
+  get share(): number {
+    const equal = Math.floor(this.#bytes / Math.max(1, this.#places))
+    return Math.min(LARGEST_SHARE, Math.max(LEAST_SHARE, equal))
+  }
+
+  /**
+   * Takes a place, in turn. Each is given back with one {@link MemoryBudget.leave}.
+   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first
+   */
+  async enter(gone: AbortSignal): Promise<void> {
+    if (this.#isFull() || this.#waiting.length > 0) await this.#turn(gone)
+    else this.#places += 1
+  }
+
+  /** Gives a place back. Whoever waits first takes it: nobody can come in between. */
+  leave(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#places -= 1
+    else next()
+  }
+
+  #isFull(): boolean {
+    return (this.#places + 1) * LEAST_SHARE > Math.max(this.#bytes, LEAST_SHARE)
+  }
+
+  #turn(gone: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const enter = (): void => {
+        gone.removeEventListener('abort', giveUp)
+        resolve()
+      }
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(enter), 1)
+        reject(new UploadError('UPLOAD_LOCKED', { message: 'The server is busy with other bodies. Try again.' }))
+      }
+      if (gone.aborted) {
+        reject(new UploadError('UPLOAD_LOCKED'))
+        return
+      }
+      gone.addEventListener('abort', giveUp, { once: true })
+      this.#waiting.push(enter)
+    })
+  }
+}

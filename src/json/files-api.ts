@@ -1,0 +1,61 @@
+import { downloadReply } from '../downloads/download-reply.ts'
+import type { FaceReply, FaceRequest } from '../http.ts'
+import type { Uploads } from '../uploads.ts'
+import type { JsonApi, JsonRoute } from './json-api.ts'
+import { matchOperation } from './match.ts'
+import type { OperationCall } from './operation.ts'
+import { failureReply, successReply } from './reply.ts'
+import { fileView } from './views.ts'
+
+/** What the files beside the JSON API are made of. */
+export interface FilesApiOptions {
+  readonly uploads: Uploads
+}
+
+interface FileOperation extends JsonRoute {
+  readonly run: (uploads: Uploads, call: OperationCall) => Promise<FaceReply>
+}
+
+/** The operations on finished files; here `:id` stands for the id of a file. */
+const FILE_OPERATIONS: readonly FileOperation[] = [
+  { method: 'GET', pattern: '/:id', run: readRecord },
+  { method: 'DELETE', pattern: '/:id', run: remove },
+  { method: 'GET', pattern: '/:id/content', run: (uploads, call) => content(uploads, call, 'GET') },
+  { method: 'HEAD', pattern: '/:id/content', run: (uploads, call) => content(uploads, call, 'HEAD') },
+]
+
+/** Makes the part of the JSON face that serves finished files, under a prefix of its own. */
+export function createFilesApi({ uploads }: FilesApiOptions): JsonApi {
+  async function answer({ raw, path, principal }: FaceRequest): Promise<FaceReply> {
+    const { operation, id } = matchOperation(FILE_OPERATIONS, raw.method ?? 'GET', path, 'FILE_NOT_FOUND')
+    return operation.run(uploads, { raw, id, caller: { principal } })
+  }
+
+  return {
+    routes: FILE_OPERATIONS.map(({ method, pattern }) => ({ method, pattern })),
+    async handle(request) {
+      try {
+        return await answer(request)
+      } catch (error) {
+        return failureReply(error, request.requestId)
+      }
+    },
+  }
+}
+
+async function readRecord(uploads: Uploads, { id, caller }: OperationCall): Promise<FaceReply> {
+  return successReply(200, { data: fileView(await uploads.file(id, caller)) })
+}
+
+async function remove(uploads: Uploads, { id, caller }: OperationCall): Promise<FaceReply> {
+  await uploads.removeFile(id, caller)
+  return successReply(200, { message: 'File deleted successfully' })
+}
+
+async function content(
+  uploads: Uploads,
+  { raw, id, caller }: OperationCall,
+  method: 'GET' | 'HEAD',
+): Promise<FaceReply> {
+  return downloadReply(await uploads.downloadFile(id, caller), { method, headers: raw.headers })
+}

@@ -1,0 +1,44 @@
+import type { Action, Caller } from '../access.ts'
+import { isUploadError, UploadError } from '../errors.ts'
+import type { FileRecord } from '../files.ts'
+import { authorised } from './authorised.ts'
+import { remove } from './cancel.ts'
+import type { Context } from './context.ts'
+
+/** What keeps a file from its caller. To the caller it is all one: there is no such file. */
+const ABSENT: ReadonlySet<string> = new Set(['UPLOAD_NOT_FOUND', 'UPLOAD_CANCELLED', 'UPLOAD_EXPIRED', 'UPLOAD_FAILED'])
+
+/**
+ * The record of a finished file, if the caller may do this to it. The upload that made the file has the word: its end is
+ * recorded before the file's record goes, and its completion after that record came.
+ * @throws UploadError `FILE_NOT_FOUND`, also for what the caller may not see
+ */
+export async function finishedFile(
+  context: Context,
+  fileId: string,
+  action: Action,
+  caller: Caller,
+): Promise<FileRecord> {
+  const file = await context.storage.files.get(fileId)
+  if (file === null) throw new UploadError('FILE_NOT_FOUND')
+  const upload = await orAbsent(authorised(context, file.uploadId, action, caller))
+  if (upload.status !== 'uploaded' || upload.manifest.fileId !== fileId) throw new UploadError('FILE_NOT_FOUND')
+  return file
+}
+
+/** See {@link Uploads.removeFile}. */
+export function removeFile(context: Context, fileId: string, caller: Caller): Promise<void> {
+  return context.bodies.run(async () => {
+    const { uploadId } = await finishedFile(context, fileId, 'cancel', caller)
+    await orAbsent(remove(context, uploadId))
+  })
+}
+
+async function orAbsent<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (isUploadError(error) && ABSENT.has(error.code)) throw new UploadError('FILE_NOT_FOUND')
+    throw error
+  }
+}
