@@ -1,18 +1,22 @@
 import type { IncomingMessage } from 'node:http'
 import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from './cors.ts'
-import { UploadError, type Principal, type Uploads } from '../src/index.ts'
-import { createJsonApi, type FaceReply, type JsonApi, type JsonRoute } from '../src/json/index.ts'
-import { TusServer } from '../src/tus/index.ts'
+import { UploadError, type Authenticate, type Principal, type Uploads } from '../src/index.ts'
+import { createFilesApi, createJsonApi, type FaceReply, type JsonApi, type JsonRoute } from '../src/json/index.ts'
+import { TusFace } from '../src/tus/index.ts'
 import { hasBody } from './drain-body.ts'
 import { faceFailure, type FaceName } from './failures.ts'
-import { checkMountPath, checkPublicUrl, isUnder, pathBelow } from './paths.ts'
+import { checkMountPath, checkPublicUrl, filesBeside, isUnder, pathBelow } from './paths.ts'
 
-/** Where both faces are mounted, and who may use them from a browser. */
+/** Where the faces are mounted, and who may use them from a browser. */
 export interface FaceOptions {
   /** Path of the tus face. @default '/files' */
   readonly tusPath?: string
-  /** Path of the JSON API. @default '/api/v1/uploads' */
-  readonly apiPrefix?: string
+  /** Path of the JSON API; false for the tus face alone. @default '/api/v1/uploads' */
+  readonly apiPrefix?: string | false
+  /**
+   * Path of the finished files; false for none. @default 'files' beside the JSON API: '/api/v1/files'; none without it
+   */
+  readonly filesPrefix?: string | false
   /** Address under which clients reach the server, for absolute `Location` and `tusUrl`. @default relative ones */
   readonly publicUrl?: string
   /** Cross-origin use; false where something else answers it. @default any origin, no credentials */
@@ -28,49 +32,66 @@ export interface Visit {
   /** The whole path, not decoded. */
   readonly path: string
   readonly requestId: string
+  /** Scheme and host the client uses, where something trusted tells it. Without effect where `publicUrl` is configured. */
+  readonly publicUrl?: string | undefined
   /** Asks who sent it. Absent: nobody is asked. */
-  readonly authenticate: (() => Principal | null | Promise<Principal | null>) | undefined
+  readonly authenticate: (() => ReturnType<Authenticate>) | undefined
 }
 
-/** Both faces over one core, with what stands before them: CORS, then who asks. */
+/** The faces over one core, with what stands before them: CORS, then who asks. */
 export class Faces {
-  readonly mounts: Readonly<Record<FaceName, string>>
+  /** The faces there are, by where they are mounted. */
+  readonly mounts: ReadonlyMap<FaceName, string>
   readonly #cors: CorsOptions | false
-  readonly #json: JsonApi
-  readonly #tus: TusServer
+  readonly #json = new Map<FaceName, JsonApi>()
+  readonly #tus: TusFace
 
   /** @throws TypeError naming the option that is wrong */
   constructor(uploads: Uploads, options: FaceOptions) {
     const tus = checkMountPath('tusPath', options.tusPath ?? '/files')
-    const json = checkMountPath('apiPrefix', options.apiPrefix ?? '/api/v1/uploads')
+    const { apiPrefix = '/api/v1/uploads' } = options
+    const json = apiPrefix === false ? null : checkMountPath('apiPrefix', apiPrefix)
     if (tus === json) throw new TypeError('holdfast: `tusPath` and `apiPrefix` must differ')
+    const { filesPrefix = json === null ? false : filesBeside(json, tus) } = options
+    const files = filesPrefix === false ? null : checkMountPath('filesPrefix', filesPrefix)
+    if (files !== null && (files === tus || files === json)) {
+      throw new TypeError('holdfast: `filesPrefix` must differ from `tusPath` and `apiPrefix`')
+    }
     const publicUrl =
       options.publicUrl === undefined ? {} : { publicUrl: checkPublicUrl('publicUrl', options.publicUrl) }
     this.#cors = options.cors ?? { origins: '*', credentials: false }
     if (this.#cors !== false) checkCorsOptions(this.#cors)
     const { bodyTimeoutMs } = options
-    this.mounts = { tus, json }
-    this.#json = createJsonApi({
-      uploads,
-      prefix: json,
-      tusPath: tus,
-      ...publicUrl,
-      ...(bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs }),
-    })
-    this.#tus = new TusServer({ uploads, path: tus, ...publicUrl })
+    this.mounts = new Map([
+      ['tus', tus],
+      ...(json === null ? [] : [['json', json] as const]),
+      ...(files === null ? [] : [['files', files] as const]),
+    ])
+    const reading = bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs }
+    if (json !== null) {
+      this.#json.set('json', createJsonApi({ uploads, prefix: json, tusPath: tus, ...publicUrl, ...reading }))
+    }
+    if (files !== null) this.#json.set('files', createFilesApi({ uploads }))
+    this.#tus = new TusFace({ uploads, path: tus, ...publicUrl })
   }
 
-  /** The operations of the JSON face, to register as routes. */
-  get jsonRoutes(): readonly JsonRoute[] {
-    return this.#json.routes
+  /** Whether CORS is answered here, and nobody else is to. */
+  get ownsCors(): boolean {
+    return this.#cors !== false
+  }
+
+  /** The operations of a face, to register as routes; tus has none of its own. */
+  routesOf(face: FaceName): readonly JsonRoute[] {
+    return this.#json.get(face)?.routes ?? []
   }
 
   /** The face that answers for a path, or null. */
   faceAt(path: string): FaceName | null {
-    const { tus, json } = this.mounts
     // Where one is mounted below the other, the deeper one is meant.
-    const names: readonly FaceName[] = tus.length > json.length ? ['tus', 'json'] : ['json', 'tus']
-    return names.find((name) => isUnder(path, this.mounts[name])) ?? null
+    const [deepest] = [...this.mounts]
+      .filter(([, mount]) => isUnder(path, mount))
+      .toSorted(([, one], [, other]) => other.length - one.length)
+    return deepest?.[0] ?? null
   }
 
   /** Answers a request. Never throws. */
@@ -84,9 +105,9 @@ export class Faces {
     try {
       refuseTakenBody(raw)
       const principal = await principalOf(visit)
-      const path = pathBelow(visit.path, this.mounts[face])
-      const asked = { raw, path, principal, requestId }
-      return this.#finish(visit, await (face === 'json' ? this.#json : this.#tus).handle(asked))
+      const path = pathBelow(visit.path, this.mounts.get(face) ?? '')
+      const asked = { raw, path, principal, requestId, publicUrl: visit.publicUrl }
+      return this.#finish(visit, await (this.#json.get(face) ?? this.#tus).handle(asked))
     } catch (error) {
       return this.fail(visit, error)
     }

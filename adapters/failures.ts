@@ -1,8 +1,9 @@
+import { inspect } from 'node:util'
 import { isUploadError, RETRY_AFTER_S, toUploadError, UploadError, type ErrorCode } from '../src/index.ts'
 import { failureReply, type FaceReply } from '../src/json/index.ts'
 
-/** The two faces. */
-export type FaceName = 'tus' | 'json'
+/** The faces: tus, the JSON API, and the finished files beside it, which speak as it does. */
+export type FaceName = 'tus' | 'json' | 'files'
 
 /** What an application's or a framework's own errors mean, by the `statusCode` that both put on them. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -34,9 +35,9 @@ export function faceFailure(face: FaceName, thrown: unknown, requestId: string, 
   const error = asUploadError(thrown)
   // A status that only the application knows, such as 429 of its rate limiter, stays as it is.
   const own = isUploadError(thrown) ? undefined : statusOf(thrown)
-  const reply = face === 'json' ? failureReply(error, requestId) : tusFailure(error)
+  const reply = face === 'tus' ? tusFailure(error) : failureReply(error, requestId)
   const status = own !== undefined && own < 500 ? own : reply.status
-  if (face === 'json') return withChallenge({ ...reply, status })
+  if (face !== 'tus') return withChallenge({ ...reply, status })
   // tus clients ask again after 423, and start over from byte 0 when a HEAD gets one of the others.
   const passing = status === 408 || status === 429 || (method === 'HEAD' && status >= 500)
   if (!passing) return withChallenge({ ...reply, status })
@@ -70,4 +71,10 @@ export function troubleOf({ error }: FaceReply): unknown {
   // What @tus/server throws is an object with the status it answers.
   const status = typeof error === 'object' && 'status_code' in error ? error.status_code : undefined
   return typeof status === 'number' && status < 500 ? undefined : error
+}
+
+/** Tells the operator of an error where the application has not said to whom: a warning of the process goes to stderr. */
+export function warn(error: unknown): void {
+  // Of an error itself Node shows the message alone, which is what the client was told.
+  process.emitWarning('a request failed', { type: 'holdfast', detail: inspect(error) })
 }

@@ -22,6 +22,12 @@ export function checkPublicUrl(option: string, text: string): string {
   throw new TypeError(`holdfast: \`${option}\` must be an http or https address without a query; it is '${text}'`)
 }
 
+/** Where the finished files are: beside the JSON API, or below it where that place is taken. */
+export function filesBeside(apiPrefix: string, tusPath: string): string {
+  const beside = apiPrefix.replace(/[^/]+$/, 'files')
+  return beside === apiPrefix || beside === tusPath ? `${apiPrefix}/files` : beside
+}
+
 /** The path of a request's target, not decoded: without the query, and without the scheme and host of an absolute form. */
 export function pathOfTarget(target: string): string {
   return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '') || '/'

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { UploadError } from '../../src/index.ts'
 import { failureReply } from '../../src/json/index.ts'
 import type { Faces } from '../faces.ts'
+import { rememberFailure } from '../failure-codes.ts'
 import { pathOfTarget } from '../paths.ts'
 
 /** The faces of each application, by its HTTP server, which is one for all its scopes. */
@@ -23,7 +24,8 @@ export function frameworkErrors(_error: FastifyError, request: FastifyRequest, r
   const answer =
     faces === undefined || face === null
       ? failureReply(new UploadError('NOT_FOUND'), requestId)
-      : // Whatever stands there, no upload has that id.
-        faces.fail({ face, raw, requestId }, new UploadError('UPLOAD_NOT_FOUND'))
+      : // Whatever stands there, nothing has that id.
+        faces.fail({ face, raw, requestId }, new UploadError(face === 'files' ? 'FILE_NOT_FOUND' : 'UPLOAD_NOT_FOUND'))
+  rememberFailure(raw, answer)
   void reply.code(answer.status).headers(answer.headers).send(answer.body)
 }

@@ -7,12 +7,14 @@
  */
 import fastifyPlugin from 'fastify-plugin'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { createUploads, type Principal, type Uploads, type UploadsOptions } from '../../src/index.ts'
+import { createUploads, type Authenticate, type Uploads, type UploadsOptions } from '../../src/index.ts'
 import { Faces, type FaceOptions } from '../faces.ts'
 import { rememberFaces } from './framework-errors.ts'
 import { type Middleware, registerFaces } from './register-faces.ts'
 
 export { frameworkErrors } from './framework-errors.ts'
+export { openApiDocument, type OpenApiOptions } from '../openapi-document.ts'
+export type { OpenApiDocument } from '../../src/json/index.ts'
 export type { CorsOptions } from '../cors.ts'
 export type { FaceOptions }
 
@@ -25,8 +27,8 @@ declare module 'fastify' {
 
 /** What both ways to register the plugin share. */
 export interface HoldfastFaceOptions extends FaceOptions {
-  /** Says who sends a request, on both faces; null is answered 401. @default nobody is asked */
-  readonly authenticate?: (request: FastifyRequest) => Principal | null | Promise<Principal | null>
+  /** Says who sends a request, on both faces; null is answered 401. @default that of `uploads`, or nobody is asked */
+  readonly authenticate?: Authenticate<FastifyRequest>
   /** Express or Connect middleware that runs, in this order, ahead of both faces and of `authenticate`. @default none */
   readonly middleware?: readonly Middleware[]
 }
@@ -34,7 +36,7 @@ export interface HoldfastFaceOptions extends FaceOptions {
 /** Options of the plugin: uploads that the application made (and opens), or what to make them of. */
 export type HoldfastOptions =
   | (HoldfastFaceOptions & { readonly uploads: Uploads })
-  | (HoldfastFaceOptions & UploadsOptions & { readonly uploads?: undefined })
+  | (HoldfastFaceOptions & Omit<UploadsOptions, 'authenticate'> & { readonly uploads?: undefined })
 
 /**
  * Serves tus and the JSON API, and decorates the application with `app.uploads`. `app.close()` ends the bodies under way
@@ -50,7 +52,8 @@ export const holdfast = fastifyPlugin(plugin, { name: 'holdfast', fastify: '5.x'
 export default holdfast
 
 async function plugin(app: FastifyInstance, options: HoldfastOptions): Promise<void> {
-  const uploads = options.uploads ?? createUploads(withLog(app, options))
+  const { authenticate, middleware = [], ...rest } = options
+  const uploads = rest.uploads ?? createUploads(withLog(app, rest))
   const made = options.uploads === undefined
   // A prefix of the scope in which the application registers the plugin is part of every address.
   const faces = new Faces(uploads, withPrefix(app.prefix, options))
@@ -63,8 +66,12 @@ async function plugin(app: FastifyInstance, options: HoldfastOptions): Promise<v
   // still being made durable then is waited for after all.
   app.addHook('preClose', () => (closing = uploads.close()))
   app.addHook('onClose', () => closing ?? uploads.close())
-  const { authenticate, middleware = [] } = options
-  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate, middleware }))
+  const asked = authenticate === undefined ? authenticateByNode(uploads) : authenticate
+  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate: asked, middleware }))
+}
+
+function authenticateByNode({ authenticate }: Uploads): Authenticate<FastifyRequest> | undefined {
+  return authenticate === null ? undefined : ({ raw }) => authenticate(raw)
 }
 
 function withLog(app: FastifyInstance, options: UploadsOptions): UploadsOptions {
@@ -72,12 +79,13 @@ function withLog(app: FastifyInstance, options: UploadsOptions): UploadsOptions 
 }
 
 function withPrefix(prefix: string, options: HoldfastOptions): FaceOptions {
-  const { tusPath = '/files', apiPrefix = '/api/v1/uploads' } = options
+  const { tusPath = '/files', apiPrefix = '/api/v1/uploads', filesPrefix } = options
   const idle = options.uploads === undefined ? options.idleTimeoutMs : undefined
   return {
     ...(idle === undefined ? {} : { bodyTimeoutMs: idle }),
     ...options,
     tusPath: prefix + tusPath,
-    apiPrefix: prefix + apiPrefix,
+    apiPrefix: apiPrefix === false ? false : prefix + apiPrefix,
+    ...(typeof filesPrefix === 'string' ? { filesPrefix: prefix + filesPrefix } : {}),
   }
 }

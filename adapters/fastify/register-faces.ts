@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import middie from '@fastify/middie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Principal, Uploads } from '../../src/index.ts'
+import type { Authenticate, Uploads } from '../../src/index.ts'
 import type { FaceReply } from '../../src/json/index.ts'
 import type { Faces, Visit } from '../faces.ts'
 import type { FaceName } from '../failures.ts'
 import { pathOfTarget } from '../paths.ts'
+import { forwardedUrl } from './forwarded-url.ts'
 import { sendReply } from './send-reply.ts'
 
 /** An Express or Connect middleware. What it puts on the request reaches `authenticate` as `request.raw`. */
@@ -16,7 +17,7 @@ export interface RouteContext {
   readonly faces: Faces
   readonly uploads: Uploads
   readonly middleware: readonly Middleware[]
-  readonly authenticate: ((request: FastifyRequest) => Principal | null | Promise<Principal | null>) | undefined
+  readonly authenticate: Authenticate<FastifyRequest> | undefined
 }
 
 /**
@@ -25,7 +26,7 @@ export interface RouteContext {
  */
 const ID_PARAMETER = ':id([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})'
 
-/** Registers both faces in a scope of their own. */
+/** Registers the faces in a scope of their own. */
 export async function registerFaces(scope: FastifyInstance, context: RouteContext): Promise<void> {
   const { faces, middleware } = context
   if (middleware.length > 0) {
@@ -37,28 +38,11 @@ export async function registerFaces(scope: FastifyInstance, context: RouteContex
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
-  registerFace(scope, context, 'tus', [])
-  registerFace(
-    scope,
-    context,
-    'json',
-    faces.jsonRoutes.map(({ method, pattern }) => ({ method, url: pattern.replace(':id', ID_PARAMETER) })),
-  )
+  for (const [face, mount] of faces.mounts) registerFace(scope, context, face, mount.slice(scope.prefix.length))
 }
 
-interface KnownRoute {
-  readonly method: string
-  readonly url: string
-}
-
-function registerFace(
-  parent: FastifyInstance,
-  context: RouteContext,
-  face: FaceName,
-  known: readonly KnownRoute[],
-): void {
+function registerFace(parent: FastifyInstance, context: RouteContext, face: FaceName, mount: string): void {
   const { faces, uploads, authenticate } = context
-  const mount = faces.mounts[face].slice(parent.prefix.length)
 
   const send = (request: FastifyRequest, reply: FastifyReply, answer: FaceReply): Promise<FastifyReply> =>
     sendReply(request, reply, answer, uploads)
@@ -68,20 +52,35 @@ function registerFace(
       raw: request.raw,
       path: pathOfTarget(request.raw.url ?? '/'),
       requestId: request.id,
+      publicUrl: forwardedUrl(request),
       authenticate: authenticate === undefined ? undefined : () => authenticate(request),
     }
     return send(request, reply, await faces.answer(visit))
   }
 
+  const config = { cors: foreignCors(face, faces.ownsCors) }
   parent.register(async (scope) => {
     // What hooks throw and the framework refuses, in the form of the face.
     scope.setErrorHandler(async (error, request, reply) =>
       send(request, reply, faces.fail({ face, raw: request.raw, requestId: request.id }, error)),
     )
-    for (const { method, url } of known) scope.route({ method, url: mount + url, exposeHeadRoute: false, handler })
+    for (const { method, pattern } of faces.routesOf(face)) {
+      const url = mount + pattern.replace(':id', ID_PARAMETER)
+      scope.route({ method, url, exposeHeadRoute: false, config, handler })
+    }
     // Every method: the face answers those it does not have with 405, and what it does not know with 404.
     for (const url of [mount, `${mount}/*`]) {
-      scope.route({ method: scope.supportedMethods, url, exposeHeadRoute: false, handler })
+      scope.route({ method: scope.supportedMethods, url, exposeHeadRoute: false, config, handler })
     }
   })
+}
+
+/**
+ * What `@fastify/cors` of an application is told of a face's routes. It answers every OPTIONS itself, and those that are
+ * no preflight with 400: so is tus's question what the server can do. CORS has one owner; where it is not the faces, they
+ * still answer that question.
+ */
+function foreignCors(face: FaceName, owned: boolean): unknown {
+  if (owned) return false
+  return { strictPreflight: false, preflightContinue: face === 'tus' }
 }

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Uploads } from '../../src/index.ts'
 import type { FaceReply } from '../../src/json/index.ts'
 import { drainBeforeAnswer, drainBesideAnswer } from '../drain-body.ts'
+import { rememberFailure } from '../failure-codes.ts'
 import { troubleOf } from '../failures.ts'
+import { guardDownload } from '../guard-download.ts'
 
 /** Sends a face's answer through Fastify, so that an application's `onSend` hooks see it, and logs what went wrong. */
 export async function sendReply(
@@ -11,16 +13,18 @@ export async function sendReply(
   answer: FaceReply,
   uploads: Uploads,
 ): Promise<FastifyReply> {
+  rememberFailure(request.raw, answer)
   const trouble = troubleOf(answer)
   if (trouble !== undefined) request.log.error({ err: trouble }, 'holdfast: the request failed')
 
   const { raw } = request
+  const { body } = answer
+  if (body !== null && typeof body !== 'string') guardDownload(body, reply.raw, uploads.idleTimeoutMs)
   // A connection that stays open would keep `app.close()` waiting for it to idle out.
   if (uploads.draining) reply.header('Connection', 'close')
   if (uploads.draining || !reply.raw.shouldKeepAlive) await drainBeforeAnswer(raw, uploads.draining)
   else drainBesideAnswer(raw, reply.raw)
 
-  const { body } = answer
   if (raw.method === 'HEAD' && body !== null && typeof body !== 'string') body.destroy()
   // Not null, which Fastify would send as JSON.
   const payload = raw.method === 'HEAD' || body === null ? undefined : body

@@ -6,23 +6,25 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { UploadError, type Principal, type Uploads } from '../../src/index.ts'
+import { UploadError, type Authenticate, type Uploads } from '../../src/index.ts'
 import { failureReply } from '../../src/json/index.ts'
 import { Faces, type FaceOptions } from '../faces.ts'
-import { troubleOf } from '../failures.ts'
+import { troubleOf, warn } from '../failures.ts'
 import { pathOfTarget } from '../paths.ts'
 import { requestIdOf } from '../request-id.ts'
 import { sendReply } from './send-reply.ts'
 
 export type { CorsOptions } from '../cors.ts'
 export type { FaceOptions }
+export { openApiDocument, type OpenApiOptions } from '../openapi-document.ts'
+export type { OpenApiDocument } from '../../src/json/index.ts'
 
 /** Options of {@link holdfast}. */
 export interface NodeOptions extends FaceOptions {
   /** The core. The application opens it before it listens, and closes it on shutdown. */
   readonly uploads: Uploads
-  /** Says who sends a request, on both faces; null is answered 401. @default nobody is asked */
-  readonly authenticate?: (request: IncomingMessage) => Principal | null | Promise<Principal | null>
+  /** Says who sends a request, on both faces; null is answered 401. @default that of `uploads`, or nobody is asked */
+  readonly authenticate?: Authenticate
   /** Told of requests that failed on this side. @default a warning of the process, which goes to stderr */
   readonly onError?: (error: unknown, request: IncomingMessage) => void
 }
@@ -35,7 +37,7 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse, n
  * @throws TypeError naming the option that is wrong
  */
 export function holdfast(options: NodeOptions): NodeHandler {
-  const { uploads, authenticate, onError = warn } = options
+  const { uploads, authenticate = uploads.authenticate, onError = warn } = options
   const faces = new Faces(uploads, options)
 
   async function serve(raw: IncomingMessage, response: ServerResponse, next: (() => void) | undefined): Promise<void> {
@@ -51,7 +53,7 @@ export function holdfast(options: NodeOptions): NodeHandler {
             raw,
             path,
             requestId,
-            authenticate: authenticate === undefined ? undefined : () => authenticate(raw),
+            authenticate: authenticate === null ? undefined : () => authenticate(raw),
           })
     const trouble = troubleOf(answer)
     if (trouble !== undefined) onError(trouble, raw)
@@ -71,8 +73,4 @@ function fullPath(raw: IncomingMessage): string {
   const { baseUrl, originalUrl } = raw as IncomingMessage & { readonly baseUrl?: string; readonly originalUrl?: string }
   const url = raw.url ?? '/'
   return pathOfTarget(baseUrl === undefined ? (originalUrl ?? url) : baseUrl + url)
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : new Error('holdfast: a request failed', { cause: error }))
 }

@@ -3,6 +3,14 @@ import { pipeline } from 'node:stream/promises'
 import type { Uploads } from '../../src/index.ts'
 import type { FaceReply } from '../../src/json/index.ts'
 import { drainBeforeAnswer, drainBesideAnswer } from '../drain-body.ts'
+import { guardDownload } from '../guard-download.ts'
+
+/** Errors that say that the client has gone in the middle of a download, or before it: no failure. */
+const GONE: ReadonlySet<unknown> = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_UNABLE_TO_PIPE',
+  'ERR_STREAM_DESTROYED',
+])
 
 /** Sends a face's answer. Resolves when it is sent or the client has gone. */
 export async function sendReply(
@@ -11,6 +19,7 @@ export async function sendReply(
   { status, headers, body }: FaceReply,
   uploads: Uploads,
 ): Promise<void> {
+  if (body !== null && typeof body !== 'string') guardDownload(body, response, uploads.idleTimeoutMs)
   // A connection that stays open would keep the application's `server.close()` waiting for it to idle out.
   if (uploads.draining) response.setHeader('Connection', 'close')
   if (uploads.draining || !response.shouldKeepAlive) await drainBeforeAnswer(raw, uploads.draining)
@@ -33,7 +42,6 @@ export async function sendReply(
   try {
     await pipeline(body, response)
   } catch (error) {
-    // A client that goes away in the middle of a download is no failure.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error
+    if (!(error instanceof Error && 'code' in error && GONE.has(error.code))) throw error
   }
 }

@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
-import { pino, type Logger } from 'pino'
-import { ConfigurationError, readCommand, type Command, type Configuration } from './configuration.ts'
+import type { Logger } from 'pino'
+import { type Command, readCommand } from './command.ts'
+import type { Configuration } from './configuration.ts'
+import { ConfigurationError } from './configuration-error.ts'
+import { endProcess } from './end-process.ts'
 import { helpText } from './help.ts'
+import { inspect } from './inspect.ts'
+import { createLog } from './log.ts'
 import { startServer } from './server.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
 
@@ -10,25 +15,28 @@ import { stopOnSignals } from './stop-on-signals.ts'
 const FAILURE = 1
 const USAGE = 2
 
-run(readCommandOrExit())
+await run(readCommandOrExit())
 
-function run(command: Command): void {
-  if (command.type === 'help') process.stdout.write(helpText())
-  else if (command.type === 'version') process.stdout.write(`${version()}\n`)
-  else void serve(command.configuration)
+async function run(command: Command): Promise<void> {
+  switch (command.type) {
+    case 'help':
+      return void process.stdout.write(helpText())
+    case 'version':
+      return void process.stdout.write(`${version()}\n`)
+    case 'inspect':
+      return void process.stdout.write(await orRefuse(inspect(command)))
+    case 'serve':
+      return serve(command.configuration)
+  }
 }
 
 async function serve(configuration: Configuration): Promise<void> {
-  const log = pino({ level: configuration.LOG_LEVEL })
+  const log = createLog(configuration)
   endOnLostErrors(log)
-  try {
-    // Until it has started there is nothing that a kill would harm.
-    let close = async (): Promise<void> => {}
-    stopOnSignals({ close: () => close(), timeoutMs: configuration.SHUTDOWN_TIMEOUT, log })
-    close = await startServer(configuration, log)
-  } catch (error) {
-    refuse(error instanceof Error ? error.message : String(error), FAILURE)
-  }
+  // Until it has started there is nothing that a kill would harm.
+  let close = async (): Promise<void> => {}
+  stopOnSignals({ close: () => close(), timeoutMs: configuration.SHUTDOWN_TIMEOUT, log })
+  close = await orRefuse(startServer(configuration, log))
 }
 
 function readCommandOrExit(): Command {
@@ -37,6 +45,14 @@ function readCommandOrExit(): Command {
   } catch (error) {
     if (error instanceof ConfigurationError) return refuse(error.message, USAGE)
     throw error
+  }
+}
+
+async function orRefuse<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error), FAILURE)
   }
 }
 
@@ -50,7 +66,7 @@ function refuse(message: string, code: number): never {
 function endOnLostErrors(log: Logger): void {
   const end = (error: unknown): void => {
     log.fatal({ err: error }, 'an error that nobody caught')
-    process.exit(FAILURE)
+    endProcess(FAILURE)
   }
   process.on('uncaughtException', end).on('unhandledRejection', end)
 }

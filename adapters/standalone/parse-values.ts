@@ -1,32 +1,27 @@
+import { parseSize as sizeOf } from '../../src/index.ts'
+
 /** What a parser answers for a text that it does not allow. */
 export const WRONG = Symbol('wrong')
 
 /** Turns a variable's text into its value, or {@link WRONG}. */
 export type Parse<T> = (text: string) => T | typeof WRONG
 
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  tb: 1e12,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-  tib: 2 ** 40,
-}
-
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A hundred years, ms: from now on, it must end at a time that a date can tell. */
+const MAX_DURATION_MS = 36_500 * 86_400_000
 
 /** The longest time a timer of Node can run, ms: beyond it a timer fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Bytes: `1000`, `5MiB`, `50GiB`, `50GB`. Never 0. */
-export const parseSize: Parse<number> = (text) => scaled(/^([0-9]+) ?([kmgt]i?b|b|)$/i, text, SIZE_UNITS)
+export const parseSize: Parse<number> = (text) => sizeOf(text) ?? WRONG
 
 /** Milliseconds: `500ms`, `90s`, `15m`, `24h`, `7d`. Never 0. */
-export const parseDuration: Parse<number> = (text) => scaled(/^([0-9]+)(ms|s|m|h|d)$/, text, DURATION_UNITS)
+export const parseDuration: Parse<number> = (text) => {
+  const ms = scaled(/^([0-9]+)(ms|s|m|h|d)$/, text, DURATION_UNITS)
+  return ms === WRONG || ms > MAX_DURATION_MS ? WRONG : ms
+}
 
 /** A duration that a timer can run. */
 export const parseTimer: Parse<number> = (text) => {
@@ -68,6 +63,6 @@ export function parseChecked<T>(check: (text: string) => T): Parse<T> {
 
 function scaled(pattern: RegExp, text: string, units: Readonly<Record<string, number>>): number | typeof WRONG {
   const [, digits = '', unit = ''] = pattern.exec(text) ?? []
-  const value = digits === '' ? 0 : Number(digits) * (units[unit.toLowerCase()] ?? Number.NaN)
+  const value = digits === '' ? 0 : Number(digits) * (units[unit] ?? Number.NaN)
   return Number.isSafeInteger(value) && value > 0 ? value : WRONG
 }

@@ -4,19 +4,23 @@ import { failureReply } from '../../src/json/index.ts'
 import { FileStorage } from '../../src/storage/file/index.ts'
 import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
+import { rememberFailure } from '../failure-codes.ts'
 import { requestIdOf } from '../request-id.ts'
 import { answerClientError } from './client-errors.ts'
 import { createCloser } from './close-app.ts'
-import type { Configuration } from './configuration.ts'
+import { type Configuration, isLoopback } from './configuration.ts'
+import { registerDocumentation } from './documentation/register-documentation.ts'
 import { registerHealth } from './health.ts'
-import { logAbortedRequests, RequestLog } from './request-log.ts'
+import { completeRequestLog, RequestLog } from './request-log.ts'
+import { listenError, storageError } from './start-errors.ts'
 
 /**
  * Starts the server, which says in its log where it listens. Returns what closes it.
  * @throws Error in one line, for the operator, when storage or the address cannot be had
  */
 export async function startServer(configuration: Configuration, log: FastifyBaseLogger): Promise<() => Promise<void>> {
-  const { HOST, PORT, DATA_DIR, FSYNC, MAX_CHUNKS, MAX_FILE_SIZE, TUS_PATH, API_PREFIX } = configuration
+  const { HOST, PORT, DATA_DIR, FSYNC, MAX_CHUNKS, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, TUS_PATH, API_PREFIX } =
+    configuration
   const storage = new FileStorage({ directory: DATA_DIR, fsync: FSYNC, maxChunks: MAX_CHUNKS })
   const uploads = createUploads({
     storage,
@@ -24,16 +28,23 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     ...(MAX_FILE_SIZE === null ? {} : { maxFileSize: MAX_FILE_SIZE }),
     expiresAfterMs: configuration.EXPIRES_AFTER,
     maxLifetimeMs: configuration.MAX_LIFETIME,
+    ...(FILES_EXPIRE_AFTER === null ? {} : { filesExpireAfterMs: FILES_EXPIRE_AFTER }),
+    memoryBudget: configuration.MEMORY_BUDGET,
     idleTimeoutMs: configuration.IDLE_TIMEOUT,
     onError: (error, where) => log.error({ err: error }, where),
   })
-  const app = createApp(log)
+  const app = createApp(log, configuration.TRUST_PROXY)
   const close = createCloser(app)
   registerHealth(app, { storage, uploads })
+  registerDocumentation(app, faceOptions(configuration))
   app.register(holdfast, { uploads, ...faceOptions(configuration) })
   // Before anything else, and not by the plugin: a storage may have to wait for the process it takes over from, for
   // longer than Fastify lets a hook take.
-  await uploads.open()
+  try {
+    await uploads.open()
+  } catch (error) {
+    throw storageError(error, configuration)
+  }
   try {
     await app.listen({
       host: HOST,
@@ -42,16 +53,21 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     })
   } catch (error) {
     await close()
-    throw error
+    throw listenError(error, configuration)
+  }
+  if (configuration.AUTH === 'none' && !isLoopback(HOST)) {
+    log.warn(`AUTH is none and HOST is ${HOST}: anybody who reaches this server may upload`)
   }
   return close
 }
 
-function createApp(log: FastifyBaseLogger): FastifyInstance {
+function createApp(log: FastifyBaseLogger, trustProxy: Configuration['TRUST_PROXY']): FastifyInstance {
+  const requestLog = new RequestLog()
   const app = Fastify({
     loggerInstance: log,
-    logController: new RequestLog(),
+    logController: requestLog,
     genReqId: requestIdOf,
+    trustProxy: typeof trustProxy === 'boolean' ? trustProxy : [...trustProxy],
     // Uploads take as long as they take; a body that stalls is ended by the core, headers by Node's own timeout.
     requestTimeout: 0,
     connectionTimeout: 0,
@@ -59,14 +75,16 @@ function createApp(log: FastifyBaseLogger): FastifyInstance {
     keepAliveTimeout: 72_000,
     // A 503 makes tus clients start over: the core answers requests that come during a shutdown.
     return503OnClosing: false,
-    frameworkErrors,
+    frameworkErrors: requestLog.withRefusals(frameworkErrors),
     clientErrorHandler: answerClientError,
   })
   app.setNotFoundHandler((request, reply) => {
-    const { status, headers, body } = failureReply(new UploadError('NOT_FOUND'), request.id)
+    const answer = failureReply(new UploadError('NOT_FOUND'), request.id)
+    const { status, headers, body } = answer
+    rememberFailure(request.raw, answer)
     return reply.code(status).headers(headers).send(body)
   })
-  logAbortedRequests(app)
+  completeRequestLog(app)
   return app
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { endProcess } from './end-process.ts'
 
 /** What is stopped, and how long that may take. */
 export interface StopOptions {
@@ -9,20 +10,20 @@ export interface StopOptions {
 
 /**
  * Closes on SIGTERM and SIGINT and ends the process: with 0 when all is closed, with 1 when that fails or takes too long,
- * or at a second signal.
+ * or at a second signal. See {@link endProcess} for when that is a SIGKILL.
  */
 export function stopOnSignals({ close, timeoutMs, log }: StopOptions): void {
   let stopping = false
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) {
       log.warn(`${signal} again: ending at once`)
-      process.exit(1)
+      endProcess(1)
     }
     stopping = true
     log.info(`${signal}: shutting down; the bodies under way are ended, what they brought is kept`)
     setTimeout(() => {
-      log.error(`the shutdown took longer than ${timeoutMs} ms: ending at once`)
-      process.exit(1)
+      log.error(`the shutdown took longer than ${timeoutMs} ms (SHUTDOWN_TIMEOUT): ending at once`)
+      endProcess(1)
     }, timeoutMs)
     close().then(
       () => {
@@ -31,7 +32,7 @@ export function stopOnSignals({ close, timeoutMs, log }: StopOptions): void {
       },
       (error: unknown) => {
         log.error({ err: error }, 'the shutdown failed')
-        process.exit(1)
+        endProcess(1)
       },
     )
   }

@@ -1,5 +1,5 @@
-import { checkCorsOptions } from '../cors.ts'
-import { checkMountPath, checkPublicUrl } from '../paths.ts'
+import { checkPublicUrl } from '../paths.ts'
+import { parseHost, parseMountPath, parseOrigins, parseProxies } from './parse-network.ts'
 import {
   parseChecked,
   parseCount,
@@ -10,108 +10,202 @@ import {
   parseSwitch,
   parseText,
   parseTimer,
-  type Parse,
 } from './parse-values.ts'
+import { variable, type Variable } from './variable.ts'
 
-/** One variable of the server's configuration. Its flag has the same name in kebab case. */
-export interface Variable<T> {
-  /** The value where it is not set, as one would write it; null where there is none. */
-  readonly default: string | null
-  /** What may be written, for the line that refuses another value. */
-  readonly allowed: string
-  /** What it is for, for `--help`. */
-  readonly about: string
-  readonly parse: Parse<T>
-}
+const SIZE = { value: 'SIZE', allowed: 'a size such as 5MiB, 50GiB or 1000' } as const
+const DURATION = { value: 'DURATION', allowed: 'a duration such as 500ms, 90s, 15m, 24h or 7d, up to 36500d' } as const
+const TIMER = { value: 'DURATION', allowed: 'a duration such as 500ms, 90s or 15m, up to 24d' } as const
 
-const SIZE = 'a size such as 5MiB, 50GiB or 1000'
-const DURATION = 'a duration such as 500ms, 90s, 15m, 24h or 7d'
-const TIMER = `${DURATION}, at most 24d`
-const SWITCH = 'on or off'
+const ADDRESS = {
+  HOST: variable({
+    default: '127.0.0.1',
+    value: 'HOST',
+    allowed: 'a host name or address, without a scheme or port',
+    about: 'address to listen on',
+    parse: parseHost,
+  }),
+  PORT: variable({
+    default: '1080',
+    value: 'PORT',
+    allowed: '0 to 65535; 0 picks a free one',
+    about: 'port to listen on; 0 picks a free one',
+    parse: parsePort,
+  }),
+  TUS_PATH: variable({
+    default: '/files',
+    value: 'PATH',
+    allowed: 'a path such as /files, other than those of /healthz, /readyz, /metrics and /documentation',
+    about: 'path of the tus endpoint',
+    parse: parseMountPath,
+  }),
+  API_PREFIX: variable({
+    default: '/api/v1/uploads',
+    value: 'PATH',
+    allowed: 'a path such as /api/v1/uploads, other than those of /healthz, /readyz, /metrics and /documentation',
+    about: 'path of the JSON API',
+    parse: parseMountPath,
+  }),
+  PUBLIC_URL: variable({
+    default: null,
+    value: 'URL',
+    allowed: 'an http or https address without a query',
+    about: 'address under which clients reach the server; without it the addresses in answers are relative',
+    parse: parseChecked((text) => checkPublicUrl('PUBLIC_URL', text)),
+  }),
+  TRUST_PROXY: variable({
+    default: 'off',
+    value: 'PROXIES',
+    allowed:
+      'off, on, or addresses and networks such as 10.0.0.0/8, separated by commas, with loopback for this machine',
+    about:
+      "proxies whose X-Forwarded-For, -Proto and -Host are believed: the client's address in the log, and, without PUBLIC_URL, the addresses in answers",
+    parse: parseProxies,
+  }),
+} as const
 
-/** Every variable of the server, in the order in which `--help` tells of them. */
+const STORAGE = {
+  STORAGE: variable({
+    default: 'file',
+    value: 'file',
+    allowed: 'file (this version has no other)',
+    about: 'where bytes are kept',
+    parse: parseOneOf('file'),
+  }),
+  DATA_DIR: variable({
+    default: './data',
+    value: 'DIR',
+    allowed: 'a directory',
+    about: 'unfinished uploads in uploads/, finished files in files/',
+    parse: parseText,
+  }),
+  FSYNC: variable({
+    default: 'complete',
+    value: 'WHEN',
+    allowed: 'complete, chunk or off',
+    about: 'what survives a power cut: finished files (complete), every chunk (chunk), or nothing for certain (off)',
+    parse: parseOneOf('complete', 'chunk', 'off'),
+  }),
+} as const
+
+const UPLOADS = {
+  CHUNK_SIZE: variable({ default: '5MiB', ...SIZE, about: 'bytes of a chunk', parse: parseSize }),
+  MAX_CHUNKS: variable({
+    default: '10000',
+    value: 'COUNT',
+    allowed: 'a positive whole number',
+    about: 'most chunks of one upload; the chunks of larger files are larger',
+    parse: parseCount,
+  }),
+  MAX_FILE_SIZE: variable({ default: null, ...SIZE, about: 'largest file', parse: parseSize }),
+  EXPIRES_AFTER: variable({
+    default: '24h',
+    ...DURATION,
+    about: 'an unfinished upload expires this long after its last byte or resume',
+    parse: parseDuration,
+  }),
+  MAX_LIFETIME: variable({
+    default: '7d',
+    ...DURATION,
+    about: 'and this long after its creation in any case',
+    parse: parseDuration,
+  }),
+  FILES_EXPIRE_AFTER: variable({
+    default: null,
+    unset: 'never',
+    ...DURATION,
+    about: 'a finished file is deleted this long after its upload',
+    parse: parseDuration,
+  }),
+  MEMORY_BUDGET: variable({
+    default: '256MiB',
+    ...SIZE,
+    about: 'memory for all bodies together on their way to storage; beyond it they wait unread',
+    parse: parseSize,
+  }),
+  IDLE_TIMEOUT: variable({
+    default: '60s',
+    ...TIMER,
+    about: 'a body that brings no byte for so long is ended; what it brought is kept',
+    parse: parseTimer,
+  }),
+} as const
+
+/** Checked, and without effect in this version: they are not told of. */
+const SPOOL = {
+  SPOOL_DIR: variable({
+    default: null,
+    unset: "the system's",
+    value: 'DIR',
+    allowed: 'a directory',
+    about: 'where bodies are held when memory is short, in private files',
+    parse: parseText,
+  }),
+  SPOOL_BUDGET: variable({ default: '4GiB', ...SIZE, about: 'bytes of those files', parse: parseSize }),
+} as const
+
+const ACCESS = {
+  AUTH: variable({
+    default: null,
+    unset: 'unset',
+    value: 'none',
+    allowed: 'none (this version has no other)',
+    about: 'who may upload; unset is none on a loopback HOST, and refuses to start on any other',
+    parse: parseOneOf('none'),
+  }),
+  CORS_ORIGINS: variable({
+    default: '*',
+    value: 'ORIGINS',
+    allowed: '*, off, or origins such as https://app.example.com, separated by commas',
+    about: 'web pages of which origins may use the server',
+    parse: parseOrigins,
+  }),
+  CORS_CREDENTIALS: variable({
+    default: 'off',
+    value: 'on|off',
+    allowed: 'on or off; on needs named CORS_ORIGINS',
+    about: 'whether cookies may come along; needs named origins',
+    parse: parseSwitch,
+  }),
+} as const
+
+const OPERATION = {
+  SHUTDOWN_TIMEOUT: variable({ default: '30s', ...TIMER, about: 'how long a shutdown may take', parse: parseTimer }),
+  LOG_LEVEL: variable({
+    default: 'info',
+    value: 'LEVEL',
+    allowed: 'trace, debug, info, warn, error, fatal or silent',
+    about: 'least level that is logged: trace, debug, info, warn, error, fatal or silent',
+    parse: parseOneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  }),
+  LOG_FORMAT: variable({
+    default: null,
+    unset: 'json (pretty on a terminal)',
+    value: 'FORMAT',
+    allowed: 'json or pretty',
+    about: 'json, one object a line, or pretty',
+    parse: parseOneOf('json', 'pretty'),
+  }),
+} as const
+
+/** Every variable of the server. */
 export const VARIABLES = {
-  HOST: variable('127.0.0.1', 'a host name or address', 'address to listen on', parseText),
-  PORT: variable('1080', '0 to 65535; 0 picks a free one', 'port to listen on; 0 picks a free one', parsePort),
-  STORAGE: variable('file', 'file', 'where bytes are kept', parseOneOf('file')),
-  DATA_DIR: variable('./data', 'a directory', 'unfinished uploads in uploads/, finished files in files/', parseText),
-  FSYNC: variable(
-    'complete',
-    'complete, chunk or off',
-    'what survives a power cut: completed files, every chunk, or nothing in particular',
-    parseOneOf('complete', 'chunk', 'off'),
-  ),
-  CHUNK_SIZE: variable('5MiB', SIZE, 'bytes of a chunk', parseSize),
-  MAX_CHUNKS: variable(
-    '10000',
-    'a positive whole number',
-    'most chunks of one upload; chunks grow beyond it',
-    parseCount,
-  ),
-  MAX_FILE_SIZE: variable(null, SIZE, 'largest file', parseSize),
-  EXPIRES_AFTER: variable('24h', DURATION, 'an upload expires this long after its last byte or resume', parseDuration),
-  MAX_LIFETIME: variable('7d', DURATION, 'and this long after its creation in any case', parseDuration),
-  TUS_PATH: variable('/files', 'a path such as /files', 'path of the tus endpoint', mountPath),
-  API_PREFIX: variable('/api/v1/uploads', 'a path such as /api/v1/uploads', 'path of the JSON API', mountPath),
-  PUBLIC_URL: variable(
-    null,
-    'an http or https address without a query',
-    'address under which clients reach the server',
-    parseChecked((text) => checkPublicUrl('PUBLIC_URL', text)),
-  ),
-  CORS_ORIGINS: variable(
-    '*',
-    '*, off, or origins such as https://app.example.com, separated by commas',
-    'pages of which origins may use the server from a browser',
-    parseChecked(origins),
-  ),
-  CORS_CREDENTIALS: variable(
-    'off',
-    `${SWITCH}; on needs named CORS_ORIGINS`,
-    'whether cookies may come along',
-    parseSwitch,
-  ),
-  AUTH: variable(
-    null,
-    'none (this version has no other)',
-    'who may upload; unset is none on a loopback HOST, and refuses to start on any other',
-    parseOneOf('none'),
-  ),
-  IDLE_TIMEOUT: variable('60s', TIMER, 'a body that brings no byte for so long is ended', parseTimer),
-  SHUTDOWN_TIMEOUT: variable('30s', TIMER, 'how long a shutdown may take', parseTimer),
-  LOG_LEVEL: variable(
-    'info',
-    'trace, debug, info, warn, error, fatal or silent',
-    'least level that is logged',
-    parseOneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-  ),
+  ...ADDRESS,
+  ...STORAGE,
+  ...UPLOADS,
+  ...SPOOL,
+  ...ACCESS,
+  ...OPERATION,
 } as const satisfies Record<string, Variable<unknown>>
+
+/** The variables in the order in which `--help` tells of them. */
+export const SECTIONS: readonly { readonly title: string; readonly variables: Record<string, Variable<unknown>> }[] = [
+  { title: 'Address', variables: ADDRESS },
+  { title: 'Storage', variables: STORAGE },
+  { title: 'Uploads', variables: UPLOADS },
+  { title: 'Access', variables: ACCESS },
+  { title: 'Operation', variables: OPERATION },
+]
 
 /** The name of a variable. */
 export type VariableName = keyof typeof VARIABLES
-
-/** The flag of a variable, without the dashes: `DATA_DIR` is `data-dir`. */
-export function flagOf(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
-}
-
-function variable<D extends string | null, T>(
-  fallback: D,
-  allowed: string,
-  about: string,
-  parse: Parse<T>,
-): Variable<T> & { readonly default: D } {
-  return { default: fallback, allowed, about, parse }
-}
-
-function mountPath(text: string): ReturnType<Parse<string>> {
-  return parseChecked((path: string) => checkMountPath('path', path))(text)
-}
-
-/** @throws TypeError where an origin is none */
-function origins(text: string): '*' | 'off' | readonly string[] {
-  if (text === '*' || text === 'off') return text
-  const list = text.split(',').map((origin) => origin.trim())
-  checkCorsOptions({ origins: list, credentials: true })
-  return list
-}

@@ -8,9 +8,9 @@ const app = Fastify({ return503OnClosing: false })
 
 await app.register(holdfast, {
   storage: new FileStorage({ directory: process.env.DATA_DIR ?? './data' }),
-  maxFileSize: 50 * 1024 ** 3,
+  maxFileSize: '50GiB',
+  onCompleted: (file) => console.log(`${file.name} is here: ${file.size} bytes`),
 })
-app.uploads.events.on('completed', (file) => console.log(`${file.name} is here: ${file.size} bytes`))
 
 console.log(`listening on ${await app.listen({ port: Number(process.env.PORT ?? 3000) })}`)
 process.once('SIGTERM', () => void app.close())

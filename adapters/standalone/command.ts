@@ -1,0 +1,36 @@
+import { type Configuration, type Environment, readConfiguration, readVariable } from './configuration.ts'
+import { ConfigurationError } from './configuration-error.ts'
+import { type Flags, readFlags } from './flags.ts'
+
+/** What the command line asks for. */
+export type Command =
+  | { readonly type: 'help' }
+  | { readonly type: 'version' }
+  | { readonly type: 'serve'; readonly configuration: Configuration }
+  | { readonly type: 'inspect'; readonly id: string; readonly directory: string; readonly json: boolean }
+
+/** Flags that go with `inspect`. */
+const INSPECT_FLAGS: readonly string[] = ['data-dir', 'json']
+
+/** Reads what is to be done. @throws ConfigurationError in one line that says what is wrong */
+export function readCommand(args: readonly string[], environment: Environment): Command {
+  const flags = readFlags(args)
+  if (flags.values['help'] === true) return { type: 'help' }
+  if (flags.values['version'] === true) return { type: 'version' }
+  const [word, ...rest] = flags.positionals
+  if (word === 'inspect') return inspectCommand(rest, flags, environment)
+  if (word !== undefined) throw new ConfigurationError(`There is no command ${JSON.stringify(word)}. Try --help.`)
+  if (flags.values['json'] === true) throw new ConfigurationError('--json goes with inspect only. Try --help.')
+  return { type: 'serve', configuration: readConfiguration(flags, environment) }
+}
+
+function inspectCommand(ids: readonly string[], flags: Flags, environment: Environment): Command {
+  const [id, ...more] = ids
+  if (id === undefined || id === '' || more.length > 0) {
+    throw new ConfigurationError('inspect wants one id: holdfast inspect ID [--data-dir DIR] [--json].')
+  }
+  const other = Object.keys(flags.values).find((flag) => !INSPECT_FLAGS.includes(flag))
+  if (other !== undefined) throw new ConfigurationError(`--${other} does not go with inspect. Try --help.`)
+  const json = flags.values['json'] === true
+  return { type: 'inspect', id, directory: readVariable('DATA_DIR', flags, environment), json }
+}
