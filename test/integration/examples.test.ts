@@ -6,7 +6,7 @@ import { Upload } from 'tus-js-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { tempDir } from '../support/temp-dir.ts'
 
-describe.each(['fastify', 'node-http'])('the example %s', (name) => {
+describe.each(['express', 'fastify', 'node-http'])('the example %s', (name) => {
   it('takes an upload by tus-js-client, tells of it, and ends on SIGTERM', async () => {
     const script = fileURLToPath(new URL(`../../examples/${name}/server.mjs`, import.meta.url))
     const { PATH = '' } = process.env

@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Agent, type ClientRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect } from 'vitest'
+import { openApiDocument } from '../../adapters/openapi-document.ts'
+import { Documented } from './documented.ts'
 
 /** What came back, read to its end. */
 export interface Answer {
@@ -140,10 +142,12 @@ export class JsonClient {
   /** The code of every failure received. */
   readonly codes = new Set<string>()
   readonly #agent: Agent
+  readonly #documented: Documented
 
   constructor(url: string, options: { readonly prefix?: string; readonly connections?: number } = {}) {
     this.url = url
     this.prefix = options.prefix ?? '/api/v1/uploads'
+    this.#documented = new Documented(openApiDocument({ apiPrefix: this.prefix }))
     this.#agent = new Agent({ keepAlive: true, maxSockets: options.connections ?? 64 })
   }
 
@@ -262,11 +266,15 @@ export class JsonClient {
       // Expects a listener: an answer may come before the body is out, and its connection may close then.
       outgoing.on('error', reject)
       outgoing.once('response', (incoming) => {
-        text(incoming).then((body) => {
+        const read = text(incoming).then((body) => {
           const json = parsed(body)
           this.#note(json)
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text: body, json })
-        }, reject)
+          const status = incoming.statusCode ?? 0
+          // Whatever a test is about, the server answers nothing but what its document says.
+          expect(this.#documented.fault(outgoing.method, outgoing.path, { status, json })).toBeNull()
+          return { status, headers: incoming.headers, text: body, json }
+        })
+        read.then(resolve, reject)
       })
     })
     // Whoever cuts a request does not ask for its answer.

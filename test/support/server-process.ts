@@ -31,7 +31,9 @@ export async function startServerProcess(
       const found = /http:\/\/[\d.a-z:[\]]+(?=\/files)/.exec(line)
       if (found !== null) resolve(found[0])
     })
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it listened:\n${lines.join('\n')}`)))
+    child.once('exit', (code) =>
+      reject(new Error(`the server ended with ${code} before it listened:\n${lines.join('\n')}`)),
+    )
   })
   return {
     url,

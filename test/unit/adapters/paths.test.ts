@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkMountPath, checkPublicUrl, isUnder, pathBelow, pathOfTarget } from '../../../adapters/paths.ts'
+import {
+  checkMountPath,
+  checkPublicUrl,
+  filesBeside,
+  isUnder,
+  pathBelow,
+  pathOfTarget,
+} from '../../../adapters/paths.ts'
 
 describe('checkMountPath', () => {
   test.each(['/files', '/api/v1/uploads', '/a-b_c.d~e'])('accepts %j', (path) => {
@@ -81,6 +88,20 @@ describe('pathBelow', () => {
         expect(pathBelow(mount + rest, mount)).toBe(rest)
       }),
     )
+  })
+})
+
+describe('filesBeside', () => {
+  test.each([
+    ['/api/v1/uploads', '/files', '/api/v1/files'],
+    ['/v2/transfers', '/files', '/v2/files'],
+    ['/uploads', '/tus', '/files'],
+    // Where that place is taken.
+    ['/uploads', '/files', '/uploads/files'],
+    ['/api/v1/uploads', '/api/v1/files', '/api/v1/uploads/files'],
+    ['/api/files', '/tus', '/api/files/files'],
+  ])('the API at %s and tus at %s are the files at %s', (apiPrefix, tusPath, files) => {
+    expect(filesBeside(apiPrefix, tusPath)).toBe(files)
   })
 })
 

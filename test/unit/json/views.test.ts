@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FileRecord } from '../../../src/files.ts'
-import { chunkView, completedView, createdView, progressView, resumedView } from '../../../src/json/views.ts'
+import { chunkView, completedView, createdView, fileView, progressView, resumedView } from '../../../src/json/views.ts'
 import { Ledger } from '../../../src/ledger.ts'
 import { progressOf } from '../../../src/progress.ts'
 import { aManifest, anEntry, anUpload } from '../../support/upload-samples.ts'
@@ -94,6 +94,11 @@ test('completedView tells the checksum, or that it is being computed', () => {
   expect(completedView(file)).toEqual(known)
   expect(completedView({ ...file, checksum: null })).toEqual({ ...known, checksum: null, checksumStatus: 'computing' })
   expect(completedView({ ...file, storageChecksum: 'x-3' })).toEqual({ ...known, storageChecksum: 'x-3' })
+})
+
+test('fileView is what complete answered, and the metadata', () => {
+  const metadata = { album: 'Summer' }
+  expect(fileView({ ...file, metadata })).toEqual({ ...completedView(file), metadata })
 })
 
 test('resumedView names the first chunk missing', () => {

@@ -81,6 +81,44 @@ describe('both faces', () => {
   })
 })
 
+describe('finished files', () => {
+  async function complete(app: FastifyInstance, api: string): Promise<string> {
+    const answer = await app.inject({
+      method: 'POST',
+      url: `${api}/initiate`,
+      payload: { fileName: 'a', fileSize: 0 },
+    })
+    const { id, fileId } = answer.json().data
+    await app.inject({ method: 'POST', url: `${api}/${id}/complete` })
+    return fileId
+  }
+
+  test.each([
+    [{}, API, '/api/v1/files'],
+    [{ apiPrefix: '/v2/transfers' }, '/v2/transfers', '/v2/files'],
+    [{ apiPrefix: '/up' }, '/up', '/up/files'],
+    [{ filesPrefix: '/done' }, API, '/done'],
+  ])('with the options %j and the API at %s are at %s', async (options, api, files) => {
+    const app = await host({ options })
+    const fileId = await complete(app, api)
+    expect((await app.inject({ url: `${files}/${fileId}` })).json().data).toMatchObject({ id: fileId, size: 0 })
+    const head = await app.inject({ method: 'HEAD', url: `${files}/${fileId}/content` })
+    expect(head).toMatchObject({ statusCode: 200, body: '', headers: { 'content-length': '0' } })
+    expect((await app.inject({ url: `${files}/x/content` })).json().error.code).toBe('FILE_NOT_FOUND')
+  })
+
+  test('have no address where the application wants none', async () => {
+    const app = await host({ options: { filesPrefix: false } })
+    expect((await app.inject({ url: '/api/v1/files/x' })).json()).not.toHaveProperty('success')
+  })
+
+  test.each(['/files', API, 'files', '/files/'])('cannot be at %j', async (filesPrefix) => {
+    const app = Fastify()
+    const storage = new FileStorage({ directory: await tempDir() })
+    await expect(app.register(holdfast, { storage, filesPrefix })).rejects.toThrow('filesPrefix')
+  })
+})
+
 describe('in an application that', () => {
   test('parses octet streams itself, the bytes reach storage', async () => {
     const app = await host({

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { isLoopback, readCommand, type Configuration } from '../../../../adapters/standalone/configuration.ts'
-import { helpText } from '../../../../adapters/standalone/help.ts'
-import { flagOf, VARIABLES } from '../../../../adapters/standalone/variables.ts'
+import { readCommand } from '../../../../adapters/standalone/command.ts'
+import { isLoopback, type Configuration } from '../../../../adapters/standalone/configuration.ts'
+import { flagOf } from '../../../../adapters/standalone/variable.ts'
+import { VARIABLES, type VariableName } from '../../../../adapters/standalone/variables.ts'
 
 function configure(args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Configuration {
   const command = readCommand(args, environment)
@@ -9,105 +10,206 @@ function configure(args: readonly string[] = [], environment: Readonly<Record<st
   return command.configuration
 }
 
-describe('readCommand', () => {
-  test('fills in the defaults', () => {
-    expect(configure()).toEqual({
-      HOST: '127.0.0.1',
-      PORT: 1080,
-      STORAGE: 'file',
-      DATA_DIR: './data',
-      FSYNC: 'complete',
-      CHUNK_SIZE: 5 * 2 ** 20,
-      MAX_CHUNKS: 10_000,
-      MAX_FILE_SIZE: null,
-      EXPIRES_AFTER: 86_400_000,
-      MAX_LIFETIME: 604_800_000,
-      TUS_PATH: '/files',
-      API_PREFIX: '/api/v1/uploads',
-      PUBLIC_URL: null,
-      CORS_ORIGINS: '*',
-      CORS_CREDENTIALS: false,
-      AUTH: null,
-      IDLE_TIMEOUT: 60_000,
-      SHUTDOWN_TIMEOUT: 30_000,
-      LOG_LEVEL: 'info',
-    })
+const MIB = 2 ** 20
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+interface Cases {
+  /** The value where nothing is set. */
+  readonly unset: unknown
+  readonly right: readonly (readonly [text: string, value: unknown])[]
+  readonly wrong: readonly string[]
+}
+
+const SIZES: Pick<Cases, 'right' | 'wrong'> = {
+  right: [
+    ['1000', 1000],
+    ['5MiB', 5 * MIB],
+    ['50GB', 50e9],
+  ],
+  wrong: ['0', '-1', '5M', '1.5GiB', 'large', '9999999TiB', ' '],
+}
+const DURATIONS: Pick<Cases, 'right' | 'wrong'> = {
+  right: [
+    ['500ms', 500],
+    ['36500d', 36_500 * DAY],
+  ],
+  wrong: ['24', '0d', '-1h', '1.5h', '1w', 'x', '36501d'],
+}
+const TIMERS: Pick<Cases, 'right' | 'wrong'> = { right: [['24d', 24 * DAY]], wrong: ['25d', '60', '0s', 'x'] }
+
+/** Every variable, with values that are right and values that are wrong. */
+const TABLE: Readonly<Record<VariableName, Cases>> = {
+  HOST: {
+    unset: '127.0.0.1',
+    right: [
+      ['::1', '::1'],
+      ['[::1]', '::1'],
+      ['localhost', 'localhost'],
+      ['127.0.0.9', '127.0.0.9'],
+    ],
+    wrong: ['http://0.0.0.0', '127.0.0.1:80', 'a b', '[localhost]', '-x', ' '],
+  },
+  PORT: {
+    unset: 1080,
+    right: [
+      ['0', 0],
+      ['65535', 65_535],
+    ],
+    wrong: ['abc', '65536', '-1', '80.5', '1e3'],
+  },
+  TUS_PATH: {
+    unset: '/files',
+    right: [['/up/tus', '/up/tus']],
+    wrong: ['files', '/', '/files/', '/:id', '/a/../b', '/readyz', '/documentation/tus', '/api/v1/uploads'],
+  },
+  API_PREFIX: {
+    unset: '/api/v1/uploads',
+    right: [['/u', '/u']],
+    wrong: ['api', '/api/', '/a b', '/healthz', '/metrics', '/files'],
+  },
+  PUBLIC_URL: {
+    unset: null,
+    right: [
+      ['https://up.example/', 'https://up.example'],
+      ['http://up.example:8080/x', 'http://up.example:8080/x'],
+    ],
+    wrong: ['up.example', 'ftp://up.example', 'https://up.example/?x=1', 'https://me@up.example'],
+  },
+  TRUST_PROXY: {
+    unset: false,
+    right: [
+      ['on', true],
+      ['off', false],
+      ['loopback, 10.0.0.0/8,fd00::/8, 192.0.2.7', ['loopback', '10.0.0.0/8', 'fd00::/8', '192.0.2.7']],
+    ],
+    // A count of proxies says nothing of who sends: Fastify trusts nobody then.
+    wrong: ['1', 'yes', 'proxy.example', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.0/8/8', '10.0.0.1,', ','],
+  },
+  STORAGE: { unset: 'file', right: [['file', 'file']], wrong: ['s3', 'File', 'disk'] },
+  DATA_DIR: { unset: './data', right: [['/srv/up loads', '/srv/up loads']], wrong: [' '] },
+  FSYNC: {
+    unset: 'complete',
+    right: [
+      ['chunk', 'chunk'],
+      ['off', 'off'],
+    ],
+    wrong: ['always', 'on', 'CHUNK'],
+  },
+  CHUNK_SIZE: { unset: 5 * MIB, ...SIZES },
+  MAX_CHUNKS: { unset: 10_000, right: [['1', 1]], wrong: ['0', '-5', '1.5', 'x', '5MiB'] },
+  MAX_FILE_SIZE: { unset: null, ...SIZES },
+  EXPIRES_AFTER: { unset: DAY, ...DURATIONS },
+  MAX_LIFETIME: { unset: 7 * DAY, ...DURATIONS },
+  FILES_EXPIRE_AFTER: { unset: null, ...DURATIONS },
+  IDLE_TIMEOUT: { unset: 60_000, ...TIMERS },
+  MEMORY_BUDGET: { unset: 256 * MIB, ...SIZES },
+  SPOOL_DIR: { unset: null, right: [['/var/spool/x', '/var/spool/x']], wrong: [' '] },
+  SPOOL_BUDGET: { unset: 4096 * MIB, ...SIZES },
+  AUTH: { unset: null, right: [['none', 'none']], wrong: ['jwt', 'api-key', 'off', 'None'] },
+  CORS_ORIGINS: {
+    unset: '*',
+    right: [
+      ['off', 'off'],
+      ['https://a.example, http://localhost:5173', ['https://a.example', 'http://localhost:5173']],
+    ],
+    wrong: ['https://a.example/x', 'a.example', 'https://*.example', ','],
+  },
+  CORS_CREDENTIALS: {
+    unset: false,
+    right: [
+      ['off', false],
+      ['false', false],
+    ],
+    // Which needs named origins.
+    wrong: ['maybe', 'on'],
+  },
+  SHUTDOWN_TIMEOUT: { unset: 30_000, ...TIMERS },
+  LOG_LEVEL: {
+    unset: 'info',
+    right: [
+      ['silent', 'silent'],
+      ['trace', 'trace'],
+    ],
+    wrong: ['loud', 'INFO', '30'],
+  },
+  LOG_FORMAT: {
+    unset: null,
+    right: [
+      ['json', 'json'],
+      ['pretty', 'pretty'],
+    ],
+    wrong: ['text', 'JSON'],
+  },
+}
+
+describe.each(Object.entries(TABLE))('%s', (name, { unset, right, wrong }) => {
+  const flag = flagOf(name)
+
+  test('has its default, also where it is set to nothing', () => {
+    expect(configure()).toHaveProperty(name, unset)
+    expect(configure([], { [name]: '' })).toHaveProperty(name, unset)
   })
 
-  test('lets a flag win over its variable, and takes an empty variable for none', () => {
-    const environment = { PORT: '1', DATA_DIR: '', CHUNK_SIZE: '1MiB' }
-    expect(configure(['--port', '2', '--max-file-size=50GiB'], environment)).toMatchObject({
-      PORT: 2,
-      DATA_DIR: './data',
-      CHUNK_SIZE: 2 ** 20,
-      MAX_FILE_SIZE: 50 * 2 ** 30,
-    })
+  test.each(right)('takes %j', (text, value) => {
+    expect(configure([], { [name]: text })).toHaveProperty(name, value)
+    expect(configure([`--${flag}=${text}`])).toHaveProperty(name, value)
+    // In two words, and over a variable that says otherwise, even wrongly.
+    expect(configure([`--${flag}`, text], { [name]: wrong[0] ?? '' })).toHaveProperty(name, value)
   })
 
-  test('reads a list of origins', () => {
-    const environment = { CORS_ORIGINS: 'https://a.example, http://localhost:5173', CORS_CREDENTIALS: 'on' }
-    expect(configure([], environment)).toMatchObject({
-      CORS_ORIGINS: ['https://a.example', 'http://localhost:5173'],
-      CORS_CREDENTIALS: true,
-    })
-  })
-
-  test('drops the slash at the end of a public address', () => {
-    expect(configure([], { PUBLIC_URL: 'https://up.example/' }).PUBLIC_URL).toBe('https://up.example')
-  })
-
-  test.each([
-    ['PORT', 'abc'],
-    ['PORT', '65536'],
-    ['STORAGE', 's3'],
-    ['FSYNC', 'always'],
-    ['CHUNK_SIZE', '0'],
-    ['MAX_CHUNKS', '-5'],
-    ['MAX_FILE_SIZE', 'large'],
-    ['EXPIRES_AFTER', '24'],
-    ['MAX_LIFETIME', '0d'],
-    ['TUS_PATH', 'files'],
-    ['API_PREFIX', '/files'],
-    ['PUBLIC_URL', 'up.example'],
-    ['CORS_ORIGINS', 'https://a.example/x'],
-    ['CORS_CREDENTIALS', 'maybe'],
-    ['CORS_CREDENTIALS', 'on'],
-    ['AUTH', 'jwt'],
-    ['AUTH', 'api-key'],
-    ['IDLE_TIMEOUT', '60d'],
-    ['SHUTDOWN_TIMEOUT', 'x'],
-    ['LOG_LEVEL', 'loud'],
-  ])('refuses %s=%s in one line that names it, its value and what is allowed', (name, value) => {
-    const line = new RegExp(`^${name} is "${value}": allowed is [^\\n]+$`)
-    expect(() => configure([], { [name]: value })).toThrow(line)
-    expect(() => configure([`--${flagOf(name)}=${value}`])).toThrow(line)
-  })
-
-  test.each([[['--nope', '1']], [['--port']], [['serve']], [['-x']]])('refuses %j in one line', (args) => {
-    expect(() => configure(args)).toThrow(/^[^\n]+Try --help\.$/)
-  })
-
-  test('serves without authentication where only this machine can reach it', () => {
-    for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) expect(configure([], { HOST }).AUTH).toBeNull()
-    for (const HOST of ['0.0.0.0', '::', '192.168.1.2', 'example.com', '127.0.0.1.example.com']) {
-      expect(() => configure([], { HOST })).toThrow(/^AUTH is not set and HOST is/)
-      expect(configure([], { HOST, AUTH: 'none' })).toMatchObject({ HOST, AUTH: 'none' })
-    }
-  })
-
-  test('knows --help and --version before anything else is right', () => {
-    expect(readCommand(['--help'], { PORT: 'abc' })).toEqual({ type: 'help' })
-    expect(readCommand(['-h'], {})).toEqual({ type: 'help' })
-    expect(readCommand(['--version'], {})).toEqual({ type: 'version' })
+  test.each(wrong)('refuses %j in one line that says where it was written, what it is and what is allowed', (text) => {
+    const rest = `is ${JSON.stringify(text)}: allowed is `
+    const line = (label: string): unknown => expect.stringMatching(new RegExp(`^${escape(label + rest)}[^\\n]+\\.$`))
+    expect(refusalOf([], { [name]: text })).toEqual(line(`${name} `))
+    expect(refusalOf([`--${flag}=${text}`])).toEqual(line(`--${flag} `))
   })
 })
 
-test('helpText tells of every variable and its flag', () => {
-  const help = helpText()
-  for (const name of Object.keys(VARIABLES)) expect(help).toContain(`  --${flagOf(name)}, ${name}\n`)
+test('the table has every variable', () => {
+  expect(Object.keys(TABLE).toSorted()).toEqual(Object.keys(VARIABLES).toSorted())
+})
+
+test('a flag that is given as nothing is wrong, as somebody wrote it', () => {
+  expect(refusalOf(['--data-dir='])).toBe('--data-dir is "": allowed is a directory.')
+})
+
+test('credentials go with named origins', () => {
+  const environment = { CORS_ORIGINS: 'https://a.example', CORS_CREDENTIALS: 'on' }
+  expect(configure([], environment)).toMatchObject({ CORS_ORIGINS: ['https://a.example'], CORS_CREDENTIALS: true })
+})
+
+test('where both faces have one path, the one that was written is named', () => {
+  expect(refusalOf([], { TUS_PATH: '/x', API_PREFIX: '/x' })).toBe(
+    'API_PREFIX is "/x": allowed is a path other than TUS_PATH.',
+  )
+})
+
+test('without AUTH only this machine may reach the server', () => {
+  for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', '[::1]', 'localhost']) {
+    expect(configure([], { HOST }).AUTH).toBeNull()
+  }
+  for (const HOST of ['0.0.0.0', '::', '192.168.1.2', 'example.com', '127.0.0.1.example.com']) {
+    expect(refusalOf([], { HOST })).toMatch(/^AUTH is not set and HOST is "[^"]+": allowed [^\n]+$/)
+    expect(refusalOf(['--host', HOST])).toMatch(/^AUTH is not set and --host is /)
+    expect(configure([], { HOST, AUTH: 'none' })).toMatchObject({ HOST, AUTH: 'none' })
+  }
 })
 
 test('isLoopback', () => {
   expect(isLoopback('127.0.0.1')).toBe(true)
   expect(isLoopback('128.0.0.1')).toBe(false)
 })
+
+function refusalOf(args: readonly string[], environment: Readonly<Record<string, string>> = {}): string {
+  try {
+    configure(args, environment)
+  } catch (error) {
+    return error instanceof Error && error.name === 'ConfigurationError' ? error.message : `thrown: ${String(error)}`
+  }
+  return 'not refused'
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')
+}

@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeTempDir } from '../support/temp-dir.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const TOOLS = join(ROOT, 'node_modules/.bin')
+
+/** An application that imports every door, and uploads through what they are for. */
+const APPLICATION = `
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import Fastify from 'fastify'
+import { createUploads, UploadError } from 'holdfast'
+import plugin, { frameworkErrors } from 'holdfast/fastify'
+import { FileStorage } from 'holdfast/file'
+import { holdfast } from 'holdfast/node'
+import { TusServer } from 'holdfast/tus'
+
+async function upload(url: string): Promise<string> {
+  const tus = { 'Tus-Resumable': '1.0.0' }
+  const created = await fetch(url + '/files', { method: 'POST', headers: { ...tus, 'Upload-Length': '5' } })
+  const location = new URL(created.headers.get('location') ?? '', url)
+  const type = { 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': '0' }
+  await fetch(location, { method: 'PATCH', headers: { ...tus, ...type }, body: 'hello' })
+  return (await fetch(location)).text()
+}
+
+async function listen(server: ReturnType<typeof createServer>): Promise<string> {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new UploadError('INTERNAL')
+  return 'http://127.0.0.1:' + address.port
+}
+
+const app = Fastify({ frameworkErrors })
+await app.register(plugin, { storage: new FileStorage({ directory: 'fastify' }), maxFileSize: '5MiB' })
+console.log('fastify', await upload(await app.listen({ port: 0 })))
+await app.close()
+
+const uploads = createUploads({ storage: new FileStorage({ directory: 'node' }) })
+await uploads.open()
+const server = createServer(holdfast({ uploads }))
+console.log('node', await upload(await listen(server)))
+await uploads.close()
+server.close()
+
+const tus = new TusServer({ path: '/files', datastore: new FileStorage({ directory: 'tus' }) })
+const alone = createServer((request, response) => tus.handle(request, response))
+console.log('tus', await upload(await listen(alone)))
+await tus.close()
+alone.close()
+`
+
+describe('the package, packed and installed into an empty folder', { timeout: 60_000 }, () => {
+  let directory: string
+  let tarball: string
+  let packed: readonly string[]
+
+  /** Runs a command in the folder; what it writes. */
+  async function run(command: string, ...args: string[]): Promise<string> {
+    try {
+      // `npm test --silent` would silence the commands of npm that are started here.
+      const env = { ...process.env, npm_config_loglevel: 'error' }
+      return (await promisify(execFile)(command, args, { cwd: directory, env })).stdout
+    } catch (error) {
+      const { stdout = '', stderr = '' } = error as { readonly stdout?: string; readonly stderr?: string }
+      throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+    }
+  }
+
+  beforeAll(async () => {
+    directory = await makeTempDir()
+    const told = await run('npm', 'pack', ROOT, '--json', '--ignore-scripts', '--pack-destination', directory)
+    const [pack] = Object.values(JSON.parse(told)) as { filename: string; files: { path: string }[] }[]
+    tarball = join(directory, pack?.filename ?? '')
+    packed = (pack?.files ?? []).map(({ path }) => path)
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }')
+    await run('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', tarball)
+  }, 60_000)
+
+  afterAll(() => rm(directory, { recursive: true, force: true }))
+
+  it('has what it needs, and no tests', () => {
+    expect(packed).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']))
+    expect(packed.filter((path) => !/^(?:dist|src|adapters)\/|^[A-Z]+(?:\.md)?$|^package\.json$/.test(path))).toEqual(
+      [],
+    )
+  })
+
+  it('compiles and uploads through every door', async () => {
+    const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { exports: object }
+    for (const door of Object.keys(exports).filter((path) => !path.endsWith('.json'))) {
+      expect(APPLICATION).toContain(`from '${door.replace('.', 'holdfast')}'`)
+    }
+    await mkdir(join(directory, 'node_modules/@types'), { recursive: true })
+    await symlink(join(ROOT, 'node_modules/@types/node'), join(directory, 'node_modules/@types/node'))
+    await writeFile(join(directory, 'application.ts'), APPLICATION)
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--skipLibCheck']
+    await run(join(TOOLS, 'tsc'), ...options, 'application.ts')
+    await expect(run(process.execPath, 'application.js')).resolves.toBe('fastify hello\nnode hello\ntus hello\n')
+  })
+
+  it('has a command', async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+    await expect(run('node_modules/.bin/holdfast', '--version')).resolves.toBe(`${version}\n`)
+  })
+
+  it('is right for publint and for attw', async () => {
+    await run(join(TOOLS, 'publint'), '--strict', tarball)
+    await run(join(TOOLS, 'attw'), tarball, '--profile', 'esm-only')
+  })
+})
