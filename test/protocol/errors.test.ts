@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import type { OutgoingHttpHeaders } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { frameworkErrors, holdfast } from '../../adapters/fastify/index.ts'
@@ -26,10 +27,12 @@ const CONTRACT = {
   UPLOAD_EXPIRED: 410,
   UPLOAD_CANCELLED: 410,
   UPLOAD_FAILED: 410,
+  PRECONDITION_FAILED: 412,
   FILE_TOO_LARGE: 413,
   QUOTA_EXCEEDED: 413,
   BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
+  RANGE_NOT_SATISFIABLE: 416,
   CHECKSUM_MISMATCH: 422,
   IDEMPOTENCY_KEY_REUSED: 422,
   UPLOAD_LOCKED: 423,
@@ -43,7 +46,6 @@ const CONTRACT = {
 
 /** Codes that nothing can bring about yet, and why. Whoever makes one possible takes it out and provokes it below. */
 const LATER: Readonly<Record<string, string>> = {
-  FILE_NOT_FOUND: 'finished files have no addresses of their own yet',
   QUOTA_EXCEEDED: 'there are no quotas yet',
   RATE_LIMITED: 'there is no rate limit yet',
   STATE_UNAVAILABLE: 'state in memory is always there; state in Redis is not written yet',
@@ -161,6 +163,13 @@ async function chunkDuring(error: Error): Promise<Answer> {
   return answer
 }
 
+/** A download of a new file of 4 bytes. */
+async function contentWith(client: JsonClient, headers: OutgoingHttpHeaders): Promise<Answer> {
+  const { id, fileId } = await client.filled(someFile(4))
+  await client.completed(id)
+  return client.call('GET', `/api/v1/files/${fileId}/content`, { headers })
+}
+
 /** How each code is brought about. */
 const PROVOKED: Readonly<Record<string, (client: JsonClient) => Promise<Answer>>> = {
   INVALID_REQUEST: (client) => client.initiate('{'),
@@ -169,6 +178,7 @@ const PROVOKED: Readonly<Record<string, (client: JsonClient) => Promise<Answer>>
   UNAUTHENTICATED: (client) => client.initiate({ fileName: 'a', fileSize: 4 }, { Authorization: 'nobody' }),
   FORBIDDEN: (client) => client.initiate({ fileName: 'a', fileSize: 4 }, { Authorization: 'mallory' }),
   UPLOAD_NOT_FOUND: (client) => client.progress(NOBODY),
+  FILE_NOT_FOUND: (client) => client.call('GET', `/api/v1/files/${NOBODY}`),
   NOT_FOUND: (client) => client.call('GET', client.target(NOBODY, 'nothing')),
   METHOD_NOT_ALLOWED: (client) => client.call('PUT', client.target(NOBODY)),
   TIMEOUT: async (client) => {
@@ -203,6 +213,8 @@ const PROVOKED: Readonly<Record<string, (client: JsonClient) => Promise<Answer>>
     await client.complete(id)
     return client.progress(id)
   },
+  PRECONDITION_FAILED: (client) => contentWith(client, { 'If-Match': '"another"' }),
+  RANGE_NOT_SATISFIABLE: (client) => contentWith(client, { Range: 'bytes=4-' }),
   FILE_TOO_LARGE: (client) => client.initiate({ fileName: 'a', fileSize: 1001 }),
   BODY_TOO_LARGE: (client) => client.initiate({ fileName: 'a', fileSize: 4, metadata: { a: 'x'.repeat(2_000_000) } }),
   UNSUPPORTED_MEDIA_TYPE: async (client) => {

@@ -26,6 +26,7 @@ describe('options', () => {
       maxFileSize: null,
       expiresAfterMs: 24 * HOUR,
       maxLifetimeMs: 7 * 24 * HOUR,
+      filesExpireAfterMs: null,
       tombstoneMs: 24 * HOUR,
       lockWaitMs: 10_000,
       idleTimeoutMs: 60_000,
@@ -48,11 +49,16 @@ describe('options', () => {
     const chosen = {
       storage,
       state: new MemoryState(),
+      authenticate: () => null,
       authorize: () => false,
+      beforeCreate: () => {},
+      onCompleted: () => {},
       chunkSize: 7,
       maxFileSize: 1,
+      memoryBudget: 11,
       expiresAfterMs: 2,
       maxLifetimeMs: 3,
+      filesExpireAfterMs: 10,
       tombstoneMs: 4,
       lockWaitMs: 5,
       idleTimeoutMs: 6,
@@ -60,7 +66,18 @@ describe('options', () => {
       onError: () => {},
       now: () => 9,
     }
-    expect(resolveOptions(chosen)).toEqual(chosen)
+    expect(resolveOptions(chosen)).toEqual({ ...chosen, onError: expect.any(Function) })
+  })
+
+  it('have an onError that cannot fail', async () => {
+    const told: unknown[] = []
+    const onError = (error: unknown): never => {
+      told.push(error)
+      throw new Error('the log is full')
+    }
+    resolveOptions({ storage, onError }).onError('trouble', 'somewhere')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(told).toEqual(['trouble'])
   })
 
   it('are frozen, and deaf to what is done to the object they came from', () => {
@@ -76,20 +93,32 @@ describe('options', () => {
     expect(untyped({ storage })).toThrow(named('storage'))
   })
 
+  const SIZES = ['chunkSize', 'maxFileSize', 'memoryBudget']
   const NUMBERS = [
-    'chunkSize',
-    'maxFileSize',
+    ...SIZES,
     'expiresAfterMs',
     'maxLifetimeMs',
+    'filesExpireAfterMs',
     'tombstoneMs',
     'lockWaitMs',
     'idleTimeoutMs',
     'sweepIntervalMs',
   ]
-  const WRONG_NUMBERS = [0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, '10', '5MiB', true, {}, [10], 10n]
+  const WRONG_NUMBERS = [0, -1, 0.5, Number.NaN, Infinity, 2 ** 53, '', '0', '5 chunks', true, {}, [10], 10n]
   it.each(NUMBERS)('are refused, naming %s, where that is anything but a positive whole number', (name) => {
     for (const value of WRONG_NUMBERS) expect(untyped({ [name]: value })).toThrow(named(name))
     expect(untyped({ [name]: 5 })()).toMatchObject({ [name]: 5 })
+  })
+
+  it.each(SIZES)('take %s as a text with a unit', (name) => {
+    for (const text of ['5242880', '5MiB', '5 mib']) {
+      expect(untyped({ [name]: text })()).toMatchObject({ [name]: 5 * MIB })
+    }
+  })
+
+  it.each(NUMBERS.filter((name) => !SIZES.includes(name)))('take %s as a number only', (name) => {
+    expect(untyped({ [name]: '5MiB' })).toThrow(named(name))
+    expect(untyped({ [name]: '10' })).toThrow(named(name))
   })
 
   it.each(['lockWaitMs', 'idleTimeoutMs', 'sweepIntervalMs'])(
@@ -103,6 +132,9 @@ describe('options', () => {
   it.each([
     ['authorize', true],
     ['authorize', 'owner'],
+    ['authenticate', null],
+    ['beforeCreate', {}],
+    ['onCompleted', 'webhook'],
     ['onError', 'console'],
     ['onError', {}],
     ['now', 1],

@@ -57,6 +57,14 @@ describe('the states of an upload', () => {
     expect(() => applyChange(upload(from), ended(to))).toThrow(expect.objectContaining({ code: 'UPLOAD_COMPLETED' }))
   })
 
+  it('lets a finished file expire only where its own time is meant', () => {
+    const change = { ...ended('expired'), ofFile: true } as const
+    expect(applyChange(upload('uploaded'), change)).toMatchObject({ status: 'expired', endedAt: 9 })
+    expect(() => applyChange(upload('completing'), change)).toThrow(
+      expect.objectContaining({ code: 'UPLOAD_COMPLETED' }),
+    )
+  })
+
   it.each([
     ['cancelled', 'UPLOAD_CANCELLED'],
     ['expired', 'UPLOAD_EXPIRED'],

@@ -11,7 +11,7 @@ const bytes = (buffers: Buffer[] | null): string | null => (buffers === null ? n
 describe('a body', () => {
   it('is handed out in order, split at the limit without a copy, and ends with null', async () => {
     const stream = new PassThrough()
-    const reader = new BodyReader(stream, 1000)
+    const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
     const whole = Buffer.from('abcdefgh')
     stream.end(whole)
     const first = await reader.next(3)
@@ -24,7 +24,7 @@ describe('a body', () => {
 
   it('hands out what was received before the client went away', async () => {
     const stream = new PassThrough()
-    const reader = new BodyReader(stream, 1000)
+    const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
     stream.write('abc')
     expect(bytes(await reader.next(1))).toBe('a')
     stream.destroy()
@@ -36,7 +36,7 @@ describe('a body', () => {
 
   it('survives an error of the stream, also one after its end', async () => {
     const stream = new PassThrough()
-    const reader = new BodyReader(stream, 1000)
+    const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
     const pending = reader.next(10)
     reader.stop()
     stream.destroy(new Error('reset'))
@@ -47,7 +47,7 @@ describe('a body', () => {
   it('stalls when no byte comes for the idle timeout, and not while its reader is busy', async () => {
     vi.useFakeTimers()
     const stream = new PassThrough()
-    const reader = new BodyReader(stream, 1000)
+    const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
     const first = reader.next(10)
     stream.write('a')
     await vi.advanceTimersByTimeAsync(0)
@@ -63,7 +63,7 @@ describe('a body', () => {
 
   it('holds the sender back when its reader is slow', async () => {
     const stream = new PassThrough()
-    const reader = new BodyReader(stream, 1000)
+    const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
     const first = reader.next(1)
     for (let i = 0; i < 64; i += 1) stream.write(Buffer.alloc(64 * 1024))
     await first
@@ -80,7 +80,7 @@ describe('a body', () => {
   it('is cut when its stream was destroyed before it was read', async () => {
     const stream = new PassThrough()
     stream.destroy()
-    const reader = new BodyReader(stream, 1000)
+    const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
     expect(await reader.next(1)).toBeNull()
     expect(reader.end).toBe('cut')
   })

@@ -22,11 +22,15 @@ const change: fc.Arbitrary<StoredChange> = fc.oneof(
   }),
   fc.record({ type: fc.constant('length' as const), size: fc.maxSafeNat(), at: fc.nat() }),
   fc.record({ type: fc.constant('completing' as const) }),
-  fc.record({
-    type: fc.constant('ended' as const),
-    status: fc.constantFrom('uploaded' as const, 'cancelled' as const, 'expired' as const, 'failed' as const),
-    at: fc.nat(),
-  }),
+  fc.record(
+    {
+      type: fc.constant('ended' as const),
+      status: fc.constantFrom('uploaded' as const, 'cancelled' as const, 'expired' as const, 'failed' as const),
+      at: fc.nat(),
+      ofFile: fc.constant(true as const),
+    },
+    { requiredKeys: ['type', 'status', 'at'] },
+  ),
   fc.record({ type: fc.constant('digest' as const), sha256: fc.string() }),
 )
 const changes = fc.array(change, { minLength: 2, maxLength: 5 })

@@ -139,6 +139,19 @@ describe('an end', () => {
     expect((await written()).changes).toHaveLength(6)
   })
 
+  it('takes a finished file away where its own time is over, and not where an expiry comes too late', async () => {
+    const { journal, written } = await setUp()
+    await journal.append({ type: 'completing' }, true)
+    const expired = { type: 'ended', status: 'expired', at: 2, ofFile: true } as const
+    await expect(journal.append(expired, true)).rejects.toMatchObject({ code: 'UPLOAD_COMPLETED' })
+    await journal.append({ type: 'ended', status: 'uploaded', at: 1 }, true)
+    const late = { type: 'ended', status: 'expired', at: 2 } as const
+    await expect(journal.append(late, true)).rejects.toMatchObject({ code: 'UPLOAD_COMPLETED' })
+    await journal.append(expired, true)
+    expect((await written()).changes.at(-1)).toEqual(expired)
+    await expect(journal.append({ type: 'completing' }, true)).rejects.toMatchObject({ code: 'UPLOAD_EXPIRED' })
+  })
+
   it('that could not be written is none', async () => {
     const { journal, files } = await setUp()
     files.fault = ({ name }) => (name === 'writev' ? systemError('ENOSPC') : undefined)
