@@ -32,5 +32,9 @@ export interface Caller {
   readonly principal: Principal | null
 }
 
-/** The default of the first releases: whoever knows an id may use it. */
-export const anyoneMay: Authorize = () => true
+/**
+ * The default: an upload is its owner's. Where nobody is asked who he is, uploads have no owner, and whoever knows an id may
+ * use it.
+ */
+export const ownerMay: Authorize = (principal, _action, subject) =>
+  subject === null || subject.owner === null || subject.owner === principal?.id

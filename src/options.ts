@@ -1,4 +1,4 @@
-import { anyoneMay, type Authenticate, type Authorize } from './access.ts'
+import { ownerMay, type Authenticate, type Authorize } from './access.ts'
 import type { FileRecord } from './files.ts'
 import { MIB } from './grid.ts'
 import { parseSize } from './size.ts'
@@ -15,7 +15,7 @@ export interface UploadsOptions {
   readonly state?: State
   /** Says who sends a request, for the adapters: it is asked on both faces, and null is 401. @default nobody is asked */
   readonly authenticate?: Authenticate
-  /** Decides who may do what. What is denied on an upload that exists looks like one that does not. @default anyone may */
+  /** Decides who may do what. What is denied on an upload that exists looks like one that does not. @default an upload is its owner's */
   readonly authorize?: Authorize
   /**
    * Asked before an upload is made; it throws an UploadError to refuse one: `throw new UploadError('FORBIDDEN')`. A
@@ -88,7 +88,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     storage,
     state: options.state === undefined ? new MemoryState() : object('state', options.state),
     authenticate: func('authenticate', options.authenticate, null),
-    authorize: func('authorize', options.authorize, anyoneMay),
+    authorize: func('authorize', options.authorize, ownerMay),
     beforeCreate: func('beforeCreate', options.beforeCreate, () => {}),
     onCompleted: func('onCompleted', options.onCompleted, () => {}),
     chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, storage.limits.minChunkSize)),

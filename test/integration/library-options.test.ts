@@ -154,8 +154,9 @@ describe('authenticate of the uploads', () => {
     expect((await initiate(url, 'a.txt')).status).toBe(401)
     expect((await tus.request('POST', '/files', { headers: { 'Upload-Length': 5 } })).status).toBe(401)
     const path = await tus.create(5, { Authorization: 'ann' })
-    const upload = await uploads.find(path.split('/').at(-1) ?? '', ANYONE)
-    expect(upload.manifest.owner).toBe('ann')
+    const id = path.split('/').at(-1) ?? ''
+    expect((await uploads.find(id, { principal: { id: 'ann' } })).manifest.owner).toBe('ann')
+    await expect(uploads.find(id, ANYONE)).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' })
   })
 
   it('is asked by the Fastify plugin that is handed them, unless it has one of its own', async () => {

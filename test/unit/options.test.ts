@@ -35,7 +35,7 @@ describe('options', () => {
     })
     expect(options.storage).toBe(storage)
     expect(options.state).toBeInstanceOf(MemoryState)
-    expect(options.authorize({ id: 'eve' }, 'cancel', { id: 'a', owner: 'alice' })).toBe(true)
+    expect(options.authorize({ id: 'eve' }, 'cancel', { id: 'a', owner: 'alice' })).toBe(false)
     expect(() => options.onError(new Error('unseen'), 'nowhere')).not.toThrow()
   })
 
