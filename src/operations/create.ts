@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { Caller } from '../access.ts'
 import { checkCreateInput, DEFAULT_CONTENT_TYPE, type CreateInput } from '../create-input.ts'
 import { UploadError } from '../errors.ts'
-import { chooseChunkSize } from '../grid.ts'
+import { chooseChunkSize, type GridLimits } from '../grid.ts'
 import { newUpload, type Manifest, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { load, nextExpiry, there } from './records.ts'
@@ -49,11 +49,21 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
     contentType: input.contentType ?? DEFAULT_CONTENT_TYPE,
     metadata: input.metadata ?? {},
     attributes: input.attributes ?? {},
-    chunkSize: chooseChunkSize(input.fileSize ?? maxFileSize, input.chunkSize, chunkSize, storage.limits),
+    chunkSize: chooseChunkSize(
+      input.fileSize ?? mostDeferred(maxFileSize, storage.limits),
+      input.chunkSize,
+      chunkSize,
+      storage.limits,
+    ),
     size: input.fileSize,
     checksum: input.checksum ?? null,
     createdAt: now(),
   }
+}
+
+/** Bytes that an upload of unknown length may come to need, or null: its grid must have room for them from the first. */
+function mostDeferred(maxFileSize: number | null, { maxChunkSize, maxChunks }: GridLimits): number | null {
+  return maxFileSize === null ? null : Math.min(maxFileSize, maxChunkSize * maxChunks)
 }
 
 async function begin(context: Context, manifest: Manifest): Promise<Upload> {

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { CALLER, chunk, create, isData, openUploads, put } from './opened-uploads.ts'
+
+describe('DELETE of an upload that is being completed', () => {
+  it('is answered 423 when that takes longer than the wait for a lock, and goes through afterwards', async () => {
+    const { uploads, files } = await openUploads({ lockWaitMs: 100 })
+    const declared = createHash('sha256').update(chunk(0)).digest('hex')
+    const id = await create(uploads, 100, declared)
+    files.hold(({ name, path }) => name === 'read' && isData(path))
+    await put(uploads, id, 0)
+    await expect(uploads.complete(id, { waitMs: 0 }, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+    expect(await uploads.progress(id, CALLER)).toMatchObject({ status: 'completing' })
+
+    const asked = performance.now()
+    await expect(uploads.terminate(id, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED', status: 423 })
+    // Far from the wait for a lock on a loaded machine, and farther from for ever.
+    expect(performance.now() - asked).toBeLessThan(5000)
+    expect(await uploads.progress(id, CALLER)).toMatchObject({ status: 'completing' })
+
+    files.release()
+    await uploads.complete(id, {}, CALLER)
+    await uploads.terminate(id, CALLER)
+    await expect(uploads.find(id, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_CANCELLED' })
+  })
+})
