@@ -224,7 +224,7 @@ describe('authenticate', () => {
     expect((await app.inject(json)).json().error.code).toBe('UNAUTHENTICATED')
     expect((await app.inject(tus)).statusCode).toBe(401)
     const mine = await app.inject({ ...json, headers: { authorization: 'alice' } })
-    await expect(app.uploads.find(mine.json().data.id, { principal: null })).resolves.toMatchObject({
+    await expect(app.uploads.find(mine.json().data.id, { principal: { id: 'alice' } })).resolves.toMatchObject({
       manifest: { owner: 'alice' },
     })
     expect((await app.inject({ ...tus, headers: { ...tus.headers, authorization: 'bob' } })).statusCode).toBe(201)
