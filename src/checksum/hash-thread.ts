@@ -116,7 +116,11 @@ export class HashThread {
         pending.digest?.(sha256)
       }
     })
+    let isOver = false
     const failed = (error: unknown): void => {
+      // A failure is told twice, as error and as exit; between the two another thread may have begun.
+      if (isOver) return
+      isOver = true
       if (this.#worker === worker) this.#worker = null
       for (const pending of this.#pending.values()) pending.fail?.(error)
       this.#pending.clear()
