@@ -70,7 +70,10 @@ export class Bodies {
       gone: gone.signal,
       share,
       admit: async () => {
-        await this.#budget.enter(gone.signal)
+        await this.#budget.enter(gone.signal).catch((error: unknown) => {
+          this.#refuseWhenDraining()
+          throw error
+        })
         admitted = true
       },
       stop: () => {

@@ -102,7 +102,7 @@ export class HashThread {
   }
 
   #begin(): Worker {
-    const worker = new Worker(SCRIPT, { eval: true })
+    const worker = new Worker(SCRIPT, { eval: true, execArgv: [] })
     worker.unref()
     worker.on('message', ({ id, sha256 }: { readonly id: number; readonly sha256?: string }) => {
       const pending = this.#pending.get(id)

@@ -31,6 +31,8 @@ export async function append(context: Context, id: string, input: AppendInput, c
   const { upload } = await completeIfFull(context, there(await authorised(context, id, 'write', caller)))
   const body = context.bodies.open(input.body, input.signal)
   try {
+    // Before any lock: whoever holds one never waits for memory.
+    await body.admit()
     if (input.declaredSize !== undefined && upload.size === null) {
       // Whoever is appending lets go first; then chunks under way end, which may be whole only until a length is known.
       await (await lockAppend(context, id, body)).release()
@@ -154,7 +156,6 @@ function checkDeclared(upload: Upload, size: number | undefined): void {
 async function receive(work: Append, begun: Upload, offset: number): Promise<Upload> {
   const { context, id, body, lock } = work
   const { reader } = body
-  await body.admit()
   let upload = begun
   let position = offset
   for (;;) {

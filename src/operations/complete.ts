@@ -77,9 +77,22 @@ export interface Settled {
 export async function completeIfFull(context: Context, begun: Upload): Promise<Settled> {
   let upload = begun
   while (upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))) {
-    upload = await within(drive(context, upload.manifest.id), context.options.lockWaitMs)
+    upload = await within(drivenOrHealed(context, upload.manifest.id), context.options.lockWaitMs)
   }
   return { upload, offset: upload.ledger.offset(gridOf(upload)) }
+}
+
+/**
+ * Storage may find that it has lost a chunk: then what it still has is the answer, and a sequential writer is told the true
+ * offset rather than an error that makes it start over.
+ */
+async function drivenOrHealed(context: Context, id: string): Promise<Upload> {
+  try {
+    return await drive(context, id)
+  } catch (error) {
+    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') return fresh(context, id)
+    throw error
+  }
 }
 
 /** Completes an upload, once for all who ask at the same time; whoever touches it next takes it up again after a crash. */

@@ -38,6 +38,8 @@ export async function putChunk(context: Context, id: string, input: ChunkInput, 
   checkPlace(context, upload, input)
   const body = context.bodies.open(input.body, input.signal)
   try {
+    // Before any lock: whoever holds one never waits for memory.
+    await body.admit()
     const durable = upload.ledger.chunks.get(input.number)
     if (durable !== undefined) return await resent(context, upload, durable, input, body)
     if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
@@ -156,7 +158,6 @@ async function storeUnderLock(
 /** Reads the body to its end, which must be the chunk's, with the declared checksum. */
 async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): Promise<void> {
   const { reader } = body
-  await body.admit()
   for (;;) {
     // One byte more than fits is asked for, so that a body that is too long is seen.
     const buffers = await reader.next(intake.remaining + 1)

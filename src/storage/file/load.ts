@@ -44,7 +44,8 @@ export function replay(manifest: Manifest, changes: readonly StoredChange[]): St
 /** The lines that tell an upload which has not ended; a declared length stays as it was written. */
 function changesOf(upload: StoredUpload, before: readonly StoredChange[]): StoredChange[] {
   const { ledger, digest } = upload
-  const changes = before.filter(({ type }) => type === 'length')
+  // The one that took effect: another stood where it was refused, and must not come before what it contradicts.
+  const changes = before.filter((change) => change.type === 'length' && change.size === upload.size).slice(0, 1)
   for (const entry of ledger.chunks.values()) changes.push({ type: 'chunk', entry })
   if (ledger.tail !== null) changes.push({ type: 'tail', tail: ledger.tail })
   if (upload.status === 'completing') changes.push({ type: 'completing' })

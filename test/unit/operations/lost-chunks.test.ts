@@ -100,7 +100,8 @@ describe('a chunk that storage turns out to have lost', () => {
     files.plan = () => null
     await losePage(directory, id, 1)
 
-    await expect(append(uploads, id, 200, chunk(2))).rejects.toMatchObject({ code: 'CHUNKS_MISSING' })
+    // Not an error, which would make a client start over: the true offset, at which it goes on.
+    expect(await append(uploads, id, 200, chunk(2))).toMatchObject({ offset: 100, upload: { status: 'uploading' } })
     expect(await uploads.progress(id, CALLER)).toMatchObject({ status: 'uploading', missingChunks: [[1, 1]] })
     // The way of a client that asks for the offset: it is at the gap, and what comes after it is not sent again.
     const { offset } = await uploads.settle(id, CALLER)
@@ -118,8 +119,21 @@ describe('a chunk that storage turns out to have lost', () => {
     files.plan = () => null
     await losePage(directory, id, 1)
 
-    await expect(append(uploads, id, 200, chunk(2))).rejects.toMatchObject({ code: 'CHUNKS_MISSING' })
+    // Not an error, which would make a client start over: the true offset, at which it goes on.
+    expect(await append(uploads, id, 200, chunk(2))).toMatchObject({ offset: 100, upload: { status: 'uploading' } })
     await expectHealed(uploads, directory, id, 1, 3)
+  })
+
+  it('is no error to a sequential client that asks where to go on', async () => {
+    const { uploads, directory, files } = await openUploads()
+    const id = await create(uploads, 200)
+    await put(uploads, id, 0)
+    await put(uploads, id, 1)
+    files.plan = failing('datasync', 'before')
+    await expect(uploads.settle(id, CALLER)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    files.plan = () => null
+    await losePage(directory, id, 1)
+    expect(await uploads.settle(id, CALLER)).toMatchObject({ offset: 100, upload: { status: 'uploading' } })
   })
 
   it('does not keep its upload from being cancelled', async () => {
