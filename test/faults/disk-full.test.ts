@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FaultLayer, type LayerCall } from '../support/fault-layer.ts'
@@ -272,7 +271,6 @@ describe('a file system that is full', () => {
     const answers = await Promise.all([firstRefusal(tus, wire), firstRefusal(json, wire)])
     expect(answers.map(({ status }) => status)).toEqual([507, 507])
     await rm(ballast)
-    await delay(50)
     for (const client of [tus, json]) {
       await client.check(wire)
       await finish(wire, client, directory)
