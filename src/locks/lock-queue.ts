@@ -4,8 +4,8 @@ import type { LockScope } from './locker.ts'
 export interface Holder {
   readonly token: string
   readonly scope: LockScope
-  /** The chunk nobody else may write: a chunk lock's own, or the one an append is filling. */
-  chunk: number | null
+  /** The chunks nobody else may write: a chunk lock's own, or those an append is filling and storing. */
+  readonly chunks: Set<number>
   /** Taken out when it is called: nobody is asked twice. */
   onAsked: (() => unknown) | undefined
 }
@@ -65,9 +65,9 @@ export class LockQueue {
     this.#rest()
   }
 
-  /** Gives back the chunk of a holder, which stays. */
-  dropChunk(holder: Holder): void {
-    holder.chunk = null
+  /** Gives back chunks of a holder, which stays. */
+  dropChunks(holder: Holder, numbers: Iterable<number>): void {
+    for (const number of numbers) holder.chunks.delete(number)
     this.#settle()
   }
 
@@ -105,7 +105,7 @@ export class LockQueue {
   #grant(claim: Claim): void {
     const { holder } = claim
     this.#remove(claim)
-    holder.chunk = claim.chunk
+    if (claim.chunk !== null) holder.chunks.add(claim.chunk)
     this.#live.set(holder.token, holder)
     claim.grant()
     for (const waiting of this.#waiting) {
@@ -137,7 +137,7 @@ export class LockQueue {
 
 /** Whether a holder keeps a claim from being granted: the rules of exclusion, all of them. */
 function excludes(live: Holder, claim: Claim): boolean {
-  if (claim.chunk !== null && claim.chunk === live.chunk) return true
+  if (claim.chunk !== null && live.chunks.has(claim.chunk)) return true
   if (claim.moves) return false
   const held = live.scope.kind
   const wanted = claim.holder.scope.kind

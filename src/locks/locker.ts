@@ -23,6 +23,18 @@ export interface LockRequest {
   readonly ask?: boolean
   /** Called when somebody asks the holder to let go; once at most. */
   readonly onAsked?: () => void
+  /** Called when the lock is lost, whatever the reason: nothing can be committed under it any more. Once at most. */
+  readonly onLost?: () => void
+}
+
+/** How an append takes its next chunk. */
+export interface MoveOptions {
+  /** How long to wait, ms. */
+  readonly waitMs: number
+  /** Ends the waiting early. */
+  readonly signal?: AbortSignal
+  /** Whether the chunks held so far are kept: they are still being stored. @default false */
+  readonly keep?: boolean
 }
 
 /** A lock that is held. */
@@ -33,11 +45,13 @@ export interface UploadLock {
   /** Whether it is still held, as far as this process knows. */
   readonly held: boolean
   /**
-   * Of an `append`: gives back the chunk held so far and takes chunk `number`, waiting for a JSON writer that is at it.
-   * It passes by a waiting `whole`, which waits for this very append.
+   * Of an `append`: takes chunk `number`, waiting for a JSON writer that is at it. The chunks held so far are given back,
+   * unless `keep`. It passes by a waiting `whole`, which waits for this very append.
    * @throws UploadError `UPLOAD_LOCKED` after `waitMs`, or when `signal` aborts; the append itself is still held then.
    */
-  moveTo(number: number, options: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<void>
+  moveTo(number: number, options: MoveOptions): Promise<void>
+  /** Of an `append`: gives back one chunk that it kept. Does nothing where it does not hold it. */
+  giveBack(number: number): Promise<void>
   /** Gives it back; a second time does nothing. Only after every write under it has settled. */
   release(): Promise<void>
 }

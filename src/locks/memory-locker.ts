@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Lock } from '@tus/utils'
 import { UploadError } from '../errors.ts'
 import { type Claim, type Holder, LockQueue } from './lock-queue.ts'
-import type { LockRequest, LockScope, UploadLock, UploadLocker } from './locker.ts'
+import type { LockRequest, LockScope, MoveOptions, UploadLock, UploadLocker } from './locker.ts'
 import { WholeLock } from './whole-lock.ts'
 
 /** Options of a {@link MemoryLocker}. */
@@ -32,7 +32,7 @@ export class MemoryLocker implements UploadLocker {
   acquire(id: string, request: LockRequest): Promise<UploadLock> {
     const { scope, waitMs, signal, ask = false, onAsked } = request
     if (signal?.aborted) return Promise.reject(locked(signal.reason))
-    const holder: Holder = { token: randomUUID(), scope, chunk: null, onAsked }
+    const holder: Holder = { token: randomUUID(), scope, chunks: new Set(), onAsked }
     const queue = this.#queue(id)
     const wish = { holder, chunk: scope.kind === 'chunk' ? scope.number : null, moves: false, ask }
     return claim(queue, wish, new MemoryLock(queue, holder), waitMs, signal)
@@ -77,15 +77,25 @@ class MemoryLock implements UploadLock {
     return this.#queue.isLive(this.#holder.token)
   }
 
-  async moveTo(number: number, options: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<void> {
+  async moveTo(number: number, options: MoveOptions): Promise<void> {
     if (this.scope.kind !== 'append') throw new Error(`Only an append moves, not a lock of scope "${this.scope.kind}".`)
     if (!this.held) throw locked()
     if (this.#queue.isMoving) throw new Error('This append waits for a chunk already.')
-    if (this.#holder.chunk === number) return
-    this.#queue.dropChunk(this.#holder)
+    const { chunks } = this.#holder
+    if (options.keep !== true) {
+      this.#queue.dropChunks(
+        this.#holder,
+        [...chunks].filter((held) => held !== number),
+      )
+    }
+    if (chunks.has(number)) return
     if (options.signal?.aborted) throw locked(options.signal.reason)
     const wish = { holder: this.#holder, chunk: number, moves: true, ask: false }
     await claim(this.#queue, wish, undefined, options.waitMs, options.signal)
+  }
+
+  async giveBack(number: number): Promise<void> {
+    if (this.#holder.chunks.has(number)) this.#queue.dropChunks(this.#holder, [number])
   }
 
   async release(): Promise<void> {

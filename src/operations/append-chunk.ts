@@ -50,7 +50,7 @@ export async function appendToChunk(
     await compare(work, upload, durable, intake)
     return { upload, position: start + intake.position }
   }
-  const writer = await context.storage.beginChunk(upload, number, from, (work.body.share() * 3) / 4)
+  const writer = await context.storage.beginChunk(upload, number, from, { memory: (work.body.share() * 3) / 4 })
   const intake = new ChunkIntake({ length, position: from, hash, writer })
   try {
     await fill(work, intake, place.first)

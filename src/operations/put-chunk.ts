@@ -136,7 +136,9 @@ async function storeUnderLock(
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
   const tail = upload.ledger.tail?.number === input.number ? upload.ledger.tail : null
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
-  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, (body.share() * 3) / 4)
+  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, {
+    memory: (body.share() * 3) / 4,
+  })
   let entry: ChunkEntry
   try {
     const length = chunkLength(gridOf(upload), input.number)

@@ -1,8 +1,8 @@
 import { UploadError } from '../errors.ts'
-import type { UploadLock } from '../locks/locker.ts'
+import type { LockRequest, UploadLock } from '../locks/locker.ts'
 import { MemoryLocker, type MemoryLockerOptions } from '../locks/memory-locker.ts'
 import { applyChange, type Change, isOpen, type Upload, type UploadStatus } from '../upload.ts'
-import type { CommitOptions, State } from './state.ts'
+import type { CommitOptions, Locked, State } from './state.ts'
 
 /** State of one process: a map and a {@link MemoryLocker}. Its locks cannot be lost; all it knows goes with the process. */
 export class MemoryState implements State {
@@ -15,6 +15,11 @@ export class MemoryState implements State {
 
   async find(id: string): Promise<Upload | null> {
     return this.#uploads.get(id) ?? null
+  }
+
+  async lock(id: string, request: LockRequest): Promise<Locked> {
+    const lock = await this.locks.acquire(id, request)
+    return { lock, upload: this.#uploads.get(id) ?? null }
   }
 
   async adopt(upload: Upload): Promise<Upload> {
@@ -34,6 +39,7 @@ export class MemoryState implements State {
     const expiresAt = Math.max(known.expiresAt, options.expiresAt)
     const upload = expiresAt === changed.expiresAt ? changed : { ...changed, expiresAt }
     this.#uploads.set(id, upload)
+    if (options.release === true) await options.lock?.release()
     return upload
   }
 
@@ -46,6 +52,8 @@ export class MemoryState implements State {
   async forget(id: string): Promise<void> {
     this.#uploads.delete(id)
   }
+
+  async check(): Promise<void> {}
 
   async close(): Promise<void> {
     this.#uploads.clear()

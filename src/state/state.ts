@@ -1,4 +1,4 @@
-import type { UploadLock, UploadLocker } from '../locks/locker.ts'
+import type { LockRequest, UploadLock, UploadLocker } from '../locks/locker.ts'
 import type { Change, Upload } from '../upload.ts'
 
 /** How a commit stands: who makes it, and until when it keeps the upload alive. */
@@ -7,6 +7,23 @@ export interface CommitOptions {
   readonly lock: UploadLock | null
   /** The new expiry, ms since the epoch; it never moves back. */
   readonly expiresAt: number
+  /** Whether the lock is given back in the same step, where the commit succeeds. @default false */
+  readonly release?: boolean
+}
+
+/** How an upload is looked up. */
+export interface FindOptions {
+  /**
+   * Whether what this process saw last will do. What never changes is right in it, and what only grows is not too large;
+   * the rest may be old. @default false
+   */
+  readonly recent?: boolean
+}
+
+/** A lock that was got, and the upload as it is under it; null when nothing is known of it here. */
+export interface Locked {
+  readonly lock: UploadLock
+  readonly upload: Upload | null
 }
 
 /**
@@ -16,7 +33,12 @@ export interface CommitOptions {
 export interface State {
   readonly locks: UploadLocker
   /** The upload, or null when nothing is known of it here. */
-  find(id: string): Promise<Upload | null>
+  find(id: string, options?: FindOptions): Promise<Upload | null>
+  /**
+   * Acquires a lock and finds the upload under it, in one step.
+   * @throws UploadError `UPLOAD_LOCKED` as {@link UploadLocker.acquire}
+   */
+  lock(id: string, request: LockRequest): Promise<Locked>
   /** Merges what storage knows into what is known here (per chunk set-if-absent) and returns the union. */
   adopt(upload: Upload): Promise<Upload>
   /**
@@ -29,5 +51,7 @@ export interface State {
   due(at: number): Promise<string[]>
   /** Drops what is known. */
   forget(id: string): Promise<void>
+  /** Whether state answers. @throws UploadError `STATE_UNAVAILABLE` */
+  check(): Promise<void>
   close(): Promise<void>
 }

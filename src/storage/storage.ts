@@ -7,6 +7,26 @@ import type { Change, Manifest, StoredUpload } from '../upload.ts'
 /** Changes that are recorded apart from bytes: {@link ChunkWriter} records chunks and tails. */
 export type RecordedChange = Extract<Change, { type: 'length' | 'completing' | 'ended' | 'digest' }>
 
+/** A place of its own for the bytes of a chunk that is not sent on before it is whole and known good. */
+export interface Hold {
+  /** Bytes in it. */
+  readonly size: number
+  /** Takes buffers in order; resolves when more may be given. */
+  append(buffers: readonly Buffer[]): Promise<void>
+  /** What is in it, in order; may be read again. */
+  read(): AsyncIterable<Buffer>
+  /** Frees it. A second time does nothing. Never throws. */
+  drop(): Promise<void>
+}
+
+/** What a chunk may be received with. */
+export interface ChunkRoom {
+  /** Bytes the writer may gather, as far as it can do with that. @default as many as help */
+  readonly memory?: number
+  /** Where a storage that {@link Storage.holdsChunks} keeps the bytes; the writer drops it when it ends. @default memory */
+  readonly hold?: Hold
+}
+
 /** Takes the bytes of one chunk. Exactly one of finish, suspend and abort ends it, after the last write was given. */
 export interface ChunkWriter {
   /**
@@ -14,8 +34,11 @@ export interface ChunkWriter {
    * @throws UploadError `STORAGE_FULL`, `STORAGE_UNAVAILABLE`
    */
   write(buffers: readonly Buffer[]): Promise<void>
-  /** All bytes of the chunk were given and are true: makes them durable, then records the chunk. */
-  finish(entry: ChunkEntry): Promise<void>
+  /**
+   * All bytes of the chunk were given and are true: makes them durable, then records the chunk. Returns the entry as it
+   * was recorded, with what the storage itself calls the chunk.
+   */
+  finish(entry: ChunkEntry): Promise<ChunkEntry>
   /** The writer stops in the middle: makes the bytes durable, then records them as the tail. */
   suspend(tail: Tail): Promise<void>
   /** Forgets the bytes given to it; resolves when nothing it began is still under way. Never throws. */
@@ -38,6 +61,10 @@ export interface Claim {
  */
 export interface Storage {
   readonly limits: GridLimits
+  /** Whether a chunk is held whole, in its {@link ChunkRoom.hold}, until it is finished. */
+  readonly holdsChunks: boolean
+  /** Whether the chunks of an unfinished upload can be read back, cheaply. A tail always can. */
+  readonly readsUnfinished: boolean
   /** Records of finished files, kept beside the bytes. */
   readonly files: FileRepository
   /**
@@ -49,14 +76,14 @@ export interface Storage {
   create(manifest: Manifest): Promise<boolean>
   /** Everything storage knows of an upload, or null. */
   load(id: string): Promise<StoredUpload | null>
-  /**
-   * Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written.
-   * `memory`: bytes the writer may hold, as far as it can do with that (default: as many as help).
-   */
-  beginChunk(upload: StoredUpload, number: number, from: number, memory?: number): Promise<ChunkWriter>
+  /** Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written. */
+  beginChunk(upload: StoredUpload, number: number, from: number, room?: ChunkRoom): Promise<ChunkWriter>
   /** Records a change; when it resolves the change survives a kill, and for `completing` and `ended` a power cut. */
   record(id: string, change: RecordedChange): Promise<void>
-  /** Durable bytes `[start, end)` of an upload, also after it has finished. */
+  /**
+   * Durable bytes `[start, end)` of an upload, also after it has finished. Before that, where the storage does not
+   * {@link Storage.readsUnfinished}, only bytes of the tail.
+   */
   read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer>
   /**
    * Makes the whole object stand under its final key. `completing` is recorded before. May be called again after a crash

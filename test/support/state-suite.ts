@@ -188,6 +188,7 @@ export function describeState(name: string, make: () => StateFixture | Promise<S
           scope: whole,
           held: true,
           moveTo: async () => {},
+          giveBack: async () => {},
           release: async () => {},
         }
         const commit = state.commit(id, [chunkChange(0)], { lock: forged, expiresAt: 0 })

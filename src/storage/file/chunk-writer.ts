@@ -76,9 +76,10 @@ export class FileChunkWriter implements ChunkWriter {
     this.#throwFailure()
   }
 
-  async finish(entry: ChunkEntry): Promise<void> {
+  async finish(entry: ChunkEntry): Promise<ChunkEntry> {
     this.#mustSay(entry, this.#length)
     await this.#end({ type: 'chunk', entry })
+    return entry
   }
 
   async suspend(tail: Tail): Promise<void> {

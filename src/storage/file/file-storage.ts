@@ -5,7 +5,7 @@ import { type ErrorCode, UploadError } from '../../errors.ts'
 import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
-import type { ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import type { ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
 import { assembleUpload } from './assemble.ts'
 import { FileChunkWriter } from './chunk-writer.ts'
 import { Claims } from './claims.ts'
@@ -54,6 +54,8 @@ interface Opened {
  */
 export class FileStorage implements Storage {
   readonly limits: GridLimits
+  readonly holdsChunks = false
+  readonly readsUnfinished = true
   readonly files: FileRepository
   readonly #layer: FileLayer
   readonly #layout: Layout
@@ -95,14 +97,16 @@ export class FileStorage implements Storage {
     return await this.#run(({ folders }) => folders.use(id, loadUpload))
   }
 
-  async beginChunk(upload: StoredUpload, number: number, from: number, memory = Infinity): Promise<ChunkWriter> {
+  async beginChunk(upload: StoredUpload, number: number, from: number, room: ChunkRoom = {}): Promise<ChunkWriter> {
     return await this.#run(async ({ folders }) => {
       if (isGone(upload)) throw goneError(upload.status)
       if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
       if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
       const folder = folders.hold(mustBeId(upload.manifest.id))
       try {
-        return new FileChunkWriter(folder, { upload, number, from, memory }, () => folders.release(folder))
+        return new FileChunkWriter(folder, { upload, number, from, memory: room.memory ?? Infinity }, () =>
+          folders.release(folder),
+        )
       } catch (error) {
         folders.release(folder)
         throw error

@@ -20,7 +20,7 @@ class Sink implements ChunkWriter {
     return Buffer.concat(this.writes.flat())
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<never> {
     throw new Error('an intake does not finish its writer')
   }
 

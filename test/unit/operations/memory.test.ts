@@ -12,7 +12,7 @@ class WatchedStorage extends FileStorage {
   readonly given: number[] = []
 
   override beginChunk(...args: Parameters<FileStorage['beginChunk']>): ReturnType<FileStorage['beginChunk']> {
-    this.given.push(args[3] ?? Infinity)
+    this.given.push(args[3]?.memory ?? Infinity)
     return super.beginChunk(...args)
   }
 }
