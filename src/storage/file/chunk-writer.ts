@@ -160,11 +160,15 @@ export class FileChunkWriter implements ChunkWriter {
 
   #begin(buffers: readonly Buffer[]): void {
     const position = this.#position
-    for (const buffer of buffers) this.#position += buffer.length
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    this.#position += bytes
     this.#inFlight += 1
     this.#handle ??= this.#folder.data.acquire()
     this.#handle
-      .then((handle) => writeAll(handle, buffers, position))
+      .then(async (handle) => {
+        await writeAll(handle, buffers, position)
+        this.#folder.wrote(bytes)
+      })
       .catch((error: unknown) => {
         this.#failure ??= storageError(error, 'UPLOAD_NOT_FOUND')
       })

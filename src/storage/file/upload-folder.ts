@@ -1,7 +1,11 @@
+import { MIB } from '../../grid.ts'
 import type { Disk } from './disk.ts'
 import type { LayerHandle } from './file-layer.ts'
 import { Journal } from './journal.ts'
 import { SharedFile } from './shared-file.ts'
+
+/** Bytes after which the disk is set to work. */
+const SYNC_AHEAD = 64 * MIB
 
 /** What this process knows of one upload's folder while it works there. */
 export class UploadFolder {
@@ -16,6 +20,8 @@ export class UploadFolder {
   /** How many work here. */
   users = 0
   #queue: Promise<unknown> = Promise.resolve()
+  #unsynced = 0
+  #syncing = false
 
   constructor(disk: Disk, id: string) {
     this.id = id
@@ -53,6 +59,27 @@ export class UploadFolder {
       await this.distrust()
       throw error
     }
+  }
+
+  /**
+   * Bytes were written. Where they will be synced at the end, they are sent to the disk on the way, so that the end has
+   * little left to wait for. Nothing relies on it; a failure makes the bytes doubtful as any fsync's does.
+   */
+  wrote(bytes: number): void {
+    this.#unsynced += bytes
+    if (this.#unsynced < SYNC_AHEAD || this.#syncing || !this.disk.syncs('end')) return
+    this.#unsynced = 0
+    this.#syncing = true
+    void this.#syncAhead().finally(() => {
+      this.#syncing = false
+    })
+  }
+
+  async #syncAhead(): Promise<void> {
+    try {
+      const handle = await this.data.acquire()
+      await this.sync(handle).finally(() => this.data.release())
+    } catch {}
   }
 
   /** Makes the names durable, by which an upload is found after a power cut. */
