@@ -3,7 +3,7 @@ import { UploadError } from '../errors.ts'
 /** The least that a body works with, bytes: below it more bodies wait, so that none crawls. */
 const LEAST_SHARE = 256 * 1024
 /** The most that a body can use, bytes: more makes nothing faster. */
-const LARGEST_SHARE = 4 * 1024 * 1024
+const LARGEST_SHARE = 8 * 1024 * 1024
 
 /**
  * One budget of bytes for all bodies that are on their way from the socket to storage. Everybody has the same share of it;

@@ -7,8 +7,9 @@ import type { ChunkEntry, Tail } from '../ledger.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import type { ChunkWriter } from '../storage/storage.ts'
 import { gridOf, type Change, type Upload } from '../upload.ts'
+import type { ChunksInFlight } from './chunks-in-flight.ts'
 import type { Context } from './context.ts'
-import { commit } from './records.ts'
+import { commit, fresh } from './records.ts'
 import { hashOf } from './tail-hashes.ts'
 
 /** One append under way. */
@@ -17,6 +18,7 @@ export interface Append {
   readonly id: string
   readonly body: LiveBody
   readonly lock: UploadLock
+  readonly inFlight: ChunksInFlight
 }
 
 /** Where an append goes on. */
@@ -29,14 +31,11 @@ export interface AppendPlace {
 
 /**
  * Takes the body into the chunk at `position`, to the chunk's end or the body's. The chunk is held. Where it is durable
- * already the bytes are compared with it, else they are written: the rest of the chunk, or the tail.
+ * already the bytes are compared with it, else they are written: the rest of the chunk, or the tail. A chunk that has come
+ * to its end is stored while the next is received; a tail is recorded when this returns. Returns where the body goes on.
  */
-export async function appendToChunk(
-  work: Append,
-  upload: Upload,
-  place: AppendPlace,
-): Promise<{ readonly upload: Upload; readonly position: number }> {
-  const { context } = work
+export async function appendToChunk(work: Append, upload: Upload, place: AppendPlace): Promise<number> {
+  const { context, inFlight } = work
   const grid = gridOf(upload)
   const number = chunkAt(grid, place.position)
   const start = chunkStart(grid, number)
@@ -48,9 +47,9 @@ export async function appendToChunk(
     const intake = new ChunkIntake({ length, position: from, hash, writer: null })
     await fill(work, intake, place.first)
     await compare(work, upload, durable, intake)
-    return { upload, position: start + intake.position }
+    return start + intake.position
   }
-  const writer = await context.storage.beginChunk(upload, number, from, { memory: (work.body.share() * 3) / 4 })
+  const writer = await context.storage.beginChunk(upload, number, from, { memory: writerMemory(work) })
   const intake = new ChunkIntake({ length, position: from, hash, writer })
   try {
     await fill(work, intake, place.first)
@@ -59,11 +58,15 @@ export async function appendToChunk(
     throw error
   }
   // A chunk of unknown last length is full only at the grid's own size.
-  const full = intake.position === chunkLength(grid, number)
-  const after = full
-    ? await finish(work, upload, number, intake, writer)
-    : await suspend(work, upload, number, intake, writer)
-  return { upload: after, position: start + intake.position }
+  if (intake.position < chunkLength(grid, number)) await suspend(work, upload, number, intake, writer)
+  else if (mayBeLastMissing(work, upload)) await finishAfterOthers(work, upload, number, intake, writer)
+  else inFlight.add(finish(work, upload, number, intake, writer))
+  return start + intake.position
+}
+
+/** A writer's part of what the body may hold: another may still be storing the chunk before. */
+function writerMemory({ body }: Append): number {
+  return (body.share() * 3) / 8
 }
 
 /** A deferred upload may end in mid-chunk at the largest size allowed. */
@@ -94,20 +97,43 @@ async function finish(
   number: number,
   intake: ChunkIntake,
   writer: ChunkWriter,
-): Promise<Upload> {
+): Promise<void> {
   const { context, id, lock } = work
-  const entry: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
-  await writer.finish(entry)
+  const received: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
+  context.tailHashes.drop(id)
+  const entry = await writer.finish(received)
   const changes: Change[] = [{ type: 'chunk', entry }]
   if (isLastMissing(upload, number) && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
-  context.tailHashes.drop(id)
-  return commit(context, upload, changes, lock)
+  await commit(context, upload, changes, lock)
+  await lock.giveBack(number)
 }
 
-/** Whether nothing but this chunk is missing. Counted first: it is asked for every chunk. */
+/** Whether nothing may be missing but this chunk and those that are being stored: only counted, it is asked for every chunk. */
+function mayBeLastMissing({ inFlight }: Append, upload: Upload): boolean {
+  const count = chunkCount(gridOf(upload))
+  return count !== null && upload.ledger.chunks.size + inFlight.size + 1 >= count
+}
+
+/** The chunk that may fill the ledger comes when all others are recorded: only then it is seen to be the last. */
+async function finishAfterOthers(
+  work: Append,
+  upload: Upload,
+  number: number,
+  intake: ChunkIntake,
+  writer: ChunkWriter,
+): Promise<void> {
+  try {
+    await work.inFlight.stored()
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+  await finish(work, await fresh(work.context, work.id), number, intake, writer)
+}
+
+/** Whether nothing but this chunk is missing. */
 function isLastMissing(upload: Upload, number: number): boolean {
   const grid = gridOf(upload)
-  if (upload.ledger.chunks.size + 1 !== chunkCount(grid)) return false
   const [first, ...others] = upload.ledger.missing(grid)
   return others.length === 0 && first !== undefined && first[0] === number && first[1] === number
 }
@@ -129,12 +155,19 @@ async function suspend(
   number: number,
   intake: ChunkIntake,
   writer: ChunkWriter,
-): Promise<Upload> {
-  const { context, id, lock } = work
+): Promise<void> {
+  const { context, id, inFlight, lock } = work
+  try {
+    // A tail continues the run: what comes before it is recorded first.
+    await inFlight.stored()
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
   const tail: Tail = { number, size: intake.position, sha256: intake.digest() }
   await writer.suspend(tail)
   context.tailHashes.keep(id, tail, intake.hash)
-  return commit(context, upload, [{ type: 'tail', tail }], lock)
+  await commit(context, upload, [{ type: 'tail', tail }], lock)
 }
 
 async function compare(work: Append, upload: Upload, durable: ChunkEntry, intake: ChunkIntake): Promise<void> {

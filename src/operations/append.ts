@@ -5,7 +5,8 @@ import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
-import { type Append, appendToChunk } from './append-chunk.ts'
+import { appendToChunk, type Append } from './append-chunk.ts'
+import { ChunksInFlight } from './chunks-in-flight.ts'
 import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
@@ -25,6 +26,9 @@ export interface AppendInput {
   readonly signal?: AbortSignal
 }
 
+/** How many whole chunks are being stored while the next is received. */
+const CHUNKS_IN_FLIGHT = 2
+
 /** See {@link Uploads.append}. */
 export async function append(context: Context, id: string, input: AppendInput, caller: Caller): Promise<Settled> {
   // What another face has filled is completed first: until then no offset equal to the length may be told.
@@ -41,7 +45,7 @@ export async function append(context: Context, id: string, input: AppendInput, c
     const lock = await lockAppend(context, id, body)
     let appended: Upload
     try {
-      appended = await appendUnderLock({ context, id, body, lock }, input)
+      appended = await appendUnderLock(context, id, input, body, lock)
     } finally {
       await lock.release()
     }
@@ -61,15 +65,26 @@ function lockAppend(context: Context, id: string, body: LiveBody): Promise<Uploa
   })
 }
 
-async function appendUnderLock(work: Append, input: AppendInput): Promise<Upload> {
-  const { context, id } = work
+async function appendUnderLock(
+  context: Context,
+  id: string,
+  input: AppendInput,
+  body: LiveBody,
+  lock: UploadLock,
+): Promise<Upload> {
   const upload = await checked(context, await fresh(context, id), input)
   if (!isOpen(upload)) {
-    if ((await work.body.reader.next(1)) !== null) throw tooLarge(upload.size ?? input.offset)
+    if ((await body.reader.next(1)) !== null) throw tooLarge(upload.size ?? input.offset)
     return upload
   }
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
-  return receive(work, upload, input.offset)
+  const inFlight = new ChunksInFlight(CHUNKS_IN_FLIGHT)
+  try {
+    return await receive({ context, id, body, lock, inFlight }, upload, input.offset)
+  } finally {
+    // The lock is given back only after every write under it has settled.
+    await inFlight.settled()
+  }
 }
 
 /** The upload, if what the request says of it is so. Under a lock. */
@@ -154,7 +169,7 @@ function checkDeclared(upload: Upload, size: number | undefined): void {
 
 /** Takes the body in, chunk by chunk; every byte received is durable and recorded when it returns or throws. */
 async function receive(work: Append, begun: Upload, offset: number): Promise<Upload> {
-  const { context, id, body, lock } = work
+  const { context, id, body, lock, inFlight } = work
   const { reader } = body
   let upload = begun
   let position = offset
@@ -168,13 +183,13 @@ async function receive(work: Append, begun: Upload, offset: number): Promise<Upl
     if (room <= 0) throw tooLarge(most)
     // What a client that has gone has sent is kept all the same, if the chunk is free.
     const patience = body.gone.aborted ? { waitMs: 0 } : { waitMs: context.options.lockWaitMs, signal: body.gone }
-    await lock.moveTo(number, patience)
+    await lock.moveTo(number, { ...patience, keep: inFlight.size > 0 })
     upload = await fresh(context, id)
-    const taken = await appendToChunk(work, upload, { position, first })
-    upload = taken.upload
-    position = taken.position
+    position = await appendToChunk(work, upload, { position, first })
+    await inFlight.room()
   }
-  if (reader.end === 'complete') return upload
+  await inFlight.stored()
+  if (reader.end === 'complete') return fresh(context, id)
   if (reader.end === 'stalled') throw new UploadError('TIMEOUT')
   if (body.draining()) throw new UploadError('DRAINING')
   throw new UploadError('UPLOAD_LOCKED', {

@@ -9,7 +9,7 @@ describe('the memory budget', () => {
   it('gives every body the same share of it, within what helps', async () => {
     const budget = new MemoryBudget(64 * MIB)
     await budget.enter(here)
-    expect(budget.share).toBe(4 * MIB)
+    expect(budget.share).toBe(8 * MIB)
     for (let n = 1; n < 64; n += 1) await budget.enter(here)
     expect(budget.share).toBe(MIB)
     for (let n = 64; n < 256; n += 1) await budget.enter(here)
