@@ -1,6 +1,7 @@
+import { tmpdir } from 'node:os'
 import { ownerMay, type Authenticate, type Authorize } from './access.ts'
 import type { FileRecord } from './files.ts'
-import { MIB } from './grid.ts'
+import { type GridLimits, MIB } from './grid.ts'
 import { parseSize } from './size.ts'
 import { MemoryState } from './state/memory.ts'
 import type { State } from './state/state.ts'
@@ -37,6 +38,18 @@ export interface UploadsOptions {
    * it; where that would be too little for one more, it waits its turn, unread. @default 256 MiB
    */
   readonly memoryBudget?: number | string
+  /**
+   * Where bodies that are held before they are stored (object storage) go when memory is short: private files without a
+   * name, gone with the process. @default the system's folder for temporary files
+   */
+  readonly spoolDirectory?: string
+  /** Bytes of all of them together, or a text such as '4GiB'. @default 4 GiB */
+  readonly spoolBudget?: number | string
+  /**
+   * Whether every finished file gets a SHA-256 of the whole file (`full`), for which bytes that did not come in order are
+   * read back, or only one that is known anyway (`composite`). One that a client declared is always verified. @default 'full'
+   */
+  readonly fileChecksum?: 'full' | 'composite'
   /** An upload expires this long after its last byte or resume, ms. @default 24 h */
   readonly expiresAfterMs?: number
   /** An unfinished upload expires this long after its creation in any case, ms. @default 7 days */
@@ -62,13 +75,19 @@ export interface UploadsOptions {
 
 /** The options, complete. What is inside sees only these. */
 export type ResolvedOptions = Required<
-  Omit<UploadsOptions, 'authenticate' | 'chunkSize' | 'maxFileSize' | 'memoryBudget' | 'filesExpireAfterMs'>
+  Omit<
+    UploadsOptions,
+    'authenticate' | 'chunkSize' | 'maxFileSize' | 'memoryBudget' | 'spoolBudget' | 'filesExpireAfterMs'
+  >
 > & {
   readonly authenticate: Authenticate | null
   readonly chunkSize: number
   readonly maxFileSize: number | null
   readonly memoryBudget: number
+  readonly spoolBudget: number
   readonly filesExpireAfterMs: number | null
+  /** What the storage allows, and what there is room for. */
+  readonly limits: GridLimits
 }
 
 const HOUR = 3_600_000
@@ -84,6 +103,9 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
   if (typeof storage !== 'object' || storage === null) {
     throw new TypeError('holdfast: the option `storage` is missing: pass a FileStorage or another Storage')
   }
+  const memoryBudget = size('memoryBudget', options.memoryBudget ?? 256 * MIB)
+  const spoolBudget = size('spoolBudget', options.spoolBudget ?? 4 * 1024 * MIB)
+  const limits = storage.holdsChunks ? heldLimits(storage.limits, memoryBudget, spoolBudget) : storage.limits
   const resolved: ResolvedOptions = {
     storage,
     state: options.state === undefined ? new MemoryState() : object('state', options.state),
@@ -91,9 +113,13 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     authorize: func('authorize', options.authorize, ownerMay),
     beforeCreate: func('beforeCreate', options.beforeCreate, () => {}),
     onCompleted: func('onCompleted', options.onCompleted, () => {}),
-    chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, storage.limits.minChunkSize)),
+    chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),
-    memoryBudget: size('memoryBudget', options.memoryBudget ?? 256 * MIB),
+    memoryBudget,
+    spoolDirectory: text('spoolDirectory', options.spoolDirectory ?? tmpdir()),
+    spoolBudget,
+    limits,
+    fileChecksum: oneOf('fileChecksum', options.fileChecksum ?? 'full', ['full', 'composite']),
     expiresAfterMs: positive('expiresAfterMs', options.expiresAfterMs ?? 24 * HOUR),
     maxLifetimeMs: positive('maxLifetimeMs', options.maxLifetimeMs ?? 7 * 24 * HOUR),
     filesExpireAfterMs:
@@ -105,13 +131,27 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     onError: harmless(func('onError', options.onError, () => {})),
     now: func('now', options.now, Date.now),
   }
-  const { minChunkSize, maxChunkSize } = storage.limits
+  const { minChunkSize, maxChunkSize } = limits
   if (resolved.chunkSize < minChunkSize || resolved.chunkSize > maxChunkSize) {
     throw new TypeError(
       `holdfast: the option \`chunkSize\` is ${resolved.chunkSize}; this storage takes ${minChunkSize} to ${maxChunkSize} bytes`,
     )
   }
   return Object.freeze(resolved)
+}
+
+/** A chunk that is held whole cannot be larger than the room there is for one. */
+function heldLimits(limits: GridLimits, memoryBudget: number, spoolBudget: number): GridLimits {
+  const largest = Math.max(heldMemory(memoryBudget), spoolBudget)
+  if (largest >= limits.minChunkSize) return { ...limits, maxChunkSize: Math.min(limits.maxChunkSize, largest) }
+  throw new TypeError(
+    `holdfast: neither \`memoryBudget\` nor \`spoolBudget\` has room for a chunk: this storage holds ${limits.minChunkSize} bytes at the least`,
+  )
+}
+
+/** Bytes of the memory budget for what is held before it is stored; the rest is for what is on its way there. */
+export function heldMemory(memoryBudget: number): number {
+  return Math.floor((memoryBudget * 3) / 4)
 }
 
 function positive(name: string, value: number): number {
@@ -126,6 +166,16 @@ function size(name: string, value: number | string): number {
   throw new TypeError(
     `holdfast: the option \`${name}\` must be a size such as 5MiB, 50GiB or 1000, not ${JSON.stringify(value)}`,
   )
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value
+  throw new TypeError(`holdfast: the option \`${name}\` must be ${allowed.join(' or ')}, not ${String(value)}`)
+}
+
+function text(name: string, value: string): string {
+  if (typeof value === 'string' && value !== '') return value
+  throw new TypeError(`holdfast: the option \`${name}\` must be a text, not ${JSON.stringify(value)}`)
 }
 
 function timer(name: string, ms: number): number {

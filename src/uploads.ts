@@ -55,6 +55,11 @@ export class Uploads {
     return this.#context.options.idleTimeoutMs
   }
 
+  /** Whether the checksum of a file is computed where it is not known: `fileChecksum` is `full`. */
+  get computesChecksums(): boolean {
+    return this.#context.options.fileChecksum === 'full'
+  }
+
   /** Whether {@link Uploads.close} has begun. */
   get draining(): boolean {
     return this.#context.bodies.draining
@@ -68,6 +73,14 @@ export class Uploads {
     await this.#context.options.storage.open()
     this.#opened = true
     this.#sweeper.start()
+  }
+
+  /**
+   * Whether storage and state answer.
+   * @throws UploadError `STORAGE_UNAVAILABLE`, `STATE_UNAVAILABLE`
+   */
+  async check(): Promise<void> {
+    await Promise.all([this.#context.storage.check(), this.#context.state.check()])
   }
 
   /**

@@ -35,7 +35,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
   })
   const app = createApp(log, configuration.TRUST_PROXY)
   const close = createCloser(app)
-  registerHealth(app, { storage, uploads })
+  registerHealth(app, { uploads })
   registerDocumentation(app, faceOptions(configuration))
   app.register(holdfast, { uploads, ...faceOptions(configuration) })
   // Before anything else, and not by the plugin: a storage may have to wait for the process it takes over from, for

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream'
 import { UploadError } from '../errors.ts'
 import { BodyReader } from './body-reader.ts'
+import type { Hold } from '../storage/storage.ts'
+import type { Holds } from './holds.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 
 /** A body that is being received, and the work on it. */
@@ -11,6 +13,12 @@ export interface LiveBody {
    * @throws UploadError `UPLOAD_LOCKED` when the client goes, or the body is stopped
    */
   admit(): Promise<void>
+  /**
+   * Room for a stretch of it that is held before it is stored; until there is, its sender is held back. Whoever asks
+   * sees to it that the hold is dropped.
+   * @throws UploadError `UPLOAD_LOCKED` when the client goes, or the body is stopped
+   */
+  hold(bytes: number): Promise<Hold>
   /** Bytes of this body that may be held on their way, reader and writer together. */
   share(): number
   /** Aborts when the client goes, or the body is stopped: ends a wait for a lock. */
@@ -27,14 +35,16 @@ export interface LiveBody {
 export class Bodies {
   readonly #idleTimeoutMs: number
   readonly #budget: MemoryBudget
+  readonly #holds: Holds
   readonly #live = new Set<LiveBody>()
   #work = 0
   #draining = false
   readonly #onIdle: (() => void)[] = []
 
-  constructor(idleTimeoutMs: number, budget: MemoryBudget) {
+  constructor(idleTimeoutMs: number, budget: MemoryBudget, holds: Holds) {
     this.#idleTimeoutMs = idleTimeoutMs
     this.#budget = budget
+    this.#holds = holds
   }
 
   get draining(): boolean {
@@ -70,12 +80,10 @@ export class Bodies {
       gone: gone.signal,
       share,
       admit: async () => {
-        await this.#budget.enter(gone.signal).catch((error: unknown) => {
-          this.#refuseWhenDraining()
-          throw error
-        })
+        await this.#unlessDraining(this.#budget.enter(gone.signal))
         admitted = true
       },
+      hold: (bytes) => this.#unlessDraining(this.#holds.take(bytes, gone.signal)),
       stop: () => {
         reader.stop()
         gone.abort()
@@ -131,6 +139,16 @@ export class Bodies {
 
   #checkIdle(): void {
     if (!this.#isBusy()) for (const wake of this.#onIdle.splice(0)) wake()
+  }
+
+  /** A wait that ends because the server shuts down says so. */
+  async #unlessDraining<T>(wait: Promise<T>): Promise<T> {
+    try {
+      return await wait
+    } catch (error) {
+      this.#refuseWhenDraining()
+      throw error
+    }
   }
 
   #refuseWhenDraining(): void {

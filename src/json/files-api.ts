@@ -44,7 +44,7 @@ export function createFilesApi({ uploads }: FilesApiOptions): JsonApi {
 }
 
 async function readRecord(uploads: Uploads, { id, caller }: OperationCall): Promise<FaceReply> {
-  return successReply(200, { data: fileView(await uploads.file(id, caller)) })
+  return successReply(200, { data: fileView(await uploads.file(id, caller), uploads.computesChecksums) })
 }
 
 async function remove(uploads: Uploads, { id, caller }: OperationCall): Promise<FaceReply> {

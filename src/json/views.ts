@@ -55,8 +55,8 @@ export function progressView(progress: Progress) {
   } satisfies ProgressData
 }
 
-/** `data` of a complete. */
-export function completedView(file: FileRecord) {
+/** `data` of a complete. `computes`: whether a checksum that is not known is being computed. */
+export function completedView(file: FileRecord, computes: boolean) {
   const { checksum, storageChecksum } = file
   return {
     id: file.id,
@@ -67,14 +67,14 @@ export function completedView(file: FileRecord) {
     uploadedAt: isoTime(file.uploadedAt),
     checksum,
     checksumType: 'FULL_OBJECT' as const,
-    ...(checksum === null ? { checksumStatus: 'computing' as const } : {}),
+    ...(checksum === null && computes ? { checksumStatus: 'computing' as const } : {}),
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
   } satisfies Completed
 }
 
 /** `data` of a finished file. */
-export function fileView(file: FileRecord) {
-  return { ...completedView(file), metadata: file.metadata } satisfies File
+export function fileView(file: FileRecord, computes: boolean) {
+  return { ...completedView(file, computes), metadata: file.metadata } satisfies File
 }
 
 /** `data` of a resume. */

@@ -5,7 +5,7 @@ import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkLength, chunkStart } from '../grid.ts'
 import type { ChunkEntry, Tail } from '../ledger.ts'
 import type { UploadLock } from '../locks/locker.ts'
-import type { ChunkWriter } from '../storage/storage.ts'
+import type { ChunkRoom, ChunkWriter, Hold } from '../storage/storage.ts'
 import { gridOf, type Change, type Upload } from '../upload.ts'
 import type { ChunksInFlight } from './chunks-in-flight.ts'
 import type { Context } from './context.ts'
@@ -27,6 +27,8 @@ export interface AppendPlace {
   readonly position: number
   /** The bytes already read of the body; all in one chunk. */
   readonly first: readonly Buffer[]
+  /** Room for the rest of the chunk or of the body, where the storage holds chunks. It is dropped by whoever writes it. */
+  readonly hold: Hold | null
 }
 
 /**
@@ -41,15 +43,17 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   const start = chunkStart(grid, number)
   const from = place.position - start
   const durable = upload.ledger.chunks.get(number)
+  if (durable !== undefined && from > 0 && !context.storage.readsUnfinished) throw cannotCompare()
   const hash = await context.tailHashes.resume(context.storage, upload, number, from)
   const length = durable?.size ?? cappedLength(work, upload, number)
   if (durable !== undefined) {
+    await place.hold?.drop()
     const intake = new ChunkIntake({ length, position: from, hash, writer: null })
     await fill(work, intake, place.first)
     await compare(work, upload, durable, intake)
     return start + intake.position
   }
-  const writer = await context.storage.beginChunk(upload, number, from, { memory: writerMemory(work) })
+  const writer = await context.storage.beginChunk(upload, number, from, roomFor(work, place))
   const intake = new ChunkIntake({ length, position: from, hash, writer })
   try {
     await fill(work, intake, place.first)
@@ -65,8 +69,8 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
 }
 
 /** A writer's part of what the body may hold: another may still be storing the chunk before. */
-function writerMemory({ body }: Append): number {
-  return (body.share() * 3) / 8
+function roomFor({ body }: Append, { hold }: AppendPlace): ChunkRoom {
+  return { memory: (body.share() * 3) / 8, ...(hold === null ? {} : { hold }) }
 }
 
 /** A deferred upload may end in mid-chunk at the largest size allowed. */
@@ -171,11 +175,19 @@ async function suspend(
 }
 
 async function compare(work: Append, upload: Upload, durable: ChunkEntry, intake: ChunkIntake): Promise<void> {
+  if (intake.remaining > 0 && !work.context.storage.readsUnfinished) throw cannotCompare()
   const expected = intake.remaining === 0 ? durable.sha256 : await durableDigest(work, upload, durable, intake.position)
   if (intake.digest() === expected) return
   throw new UploadError('CHUNK_CONFLICT', {
     message: `Other bytes are already stored at offset ${chunkStart(gridOf(upload), durable.number)}. Nothing was changed.`,
     details: { chunkNumber: durable.number },
+  })
+}
+
+/** Object storage does not give back the parts of an upload: only whole chunks are compared, by their digests. */
+function cannotCompare(): UploadError {
+  return new UploadError('UPLOAD_LOCKED', {
+    message: 'What follows is stored already, by another client. Ask for the offset and go on from there.',
   })
 }
 

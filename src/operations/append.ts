@@ -10,7 +10,7 @@ import { ChunksInFlight } from './chunks-in-flight.ts'
 import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
-import { commit, fresh, recover, speedometerOf, there } from './records.ts'
+import { commit, fresh, lockUpload, recover, speedometerOf, there } from './records.ts'
 
 /** A body to append. */
 export interface AppendInput {
@@ -26,8 +26,10 @@ export interface AppendInput {
   readonly signal?: AbortSignal
 }
 
-/** How many whole chunks are being stored while the next is received. */
-const CHUNKS_IN_FLIGHT = 2
+/** How many chunks of one append are received or stored at a time. */
+const IN_FLIGHT = 2
+/** The same where each is sent on its own, over a network. */
+const HELD_IN_FLIGHT = 5
 
 /** See {@link Uploads.append}. */
 export async function append(context: Context, id: string, input: AppendInput, caller: Caller): Promise<Settled> {
@@ -39,13 +41,13 @@ export async function append(context: Context, id: string, input: AppendInput, c
     await body.admit()
     if (input.declaredSize !== undefined && upload.size === null) {
       // Whoever is appending lets go first; then chunks under way end, which may be whole only until a length is known.
-      await (await lockAppend(context, id, body)).release()
+      await (await lockAppend(context, id, body)).lock.release()
       await declareSize(context, id, input, input.declaredSize, body)
     }
-    const lock = await lockAppend(context, id, body)
+    const { lock, upload: now } = await lockAppend(context, id, body)
     let appended: Upload
     try {
-      appended = await appendUnderLock(context, id, input, body, lock)
+      appended = await appendUnderLock(context, now, input, body, lock)
     } finally {
       await lock.release()
     }
@@ -55,32 +57,35 @@ export async function append(context: Context, id: string, input: AppendInput, c
   }
 }
 
-function lockAppend(context: Context, id: string, body: LiveBody): Promise<UploadLock> {
-  return context.state.locks.acquire(id, {
+function lockAppend(context: Context, id: string, body: LiveBody): ReturnType<typeof lockUpload> {
+  return lockUpload(context, id, {
     scope: { kind: 'append' },
     waitMs: context.options.lockWaitMs,
     ask: true,
     signal: body.gone,
     onAsked: () => body.stop(),
+    // What has been received is of no use to anybody any more: another may be writing it already.
+    onLost: () => body.stop(),
   })
 }
 
 async function appendUnderLock(
   context: Context,
-  id: string,
+  known: Upload,
   input: AppendInput,
   body: LiveBody,
   lock: UploadLock,
 ): Promise<Upload> {
-  const upload = await checked(context, await fresh(context, id), input)
+  const { id } = known.manifest
+  const upload = await checked(context, known, input)
   if (!isOpen(upload)) {
     if ((await body.reader.next(1)) !== null) throw tooLarge(upload.size ?? input.offset)
     return upload
   }
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
-  const inFlight = new ChunksInFlight(CHUNKS_IN_FLIGHT)
+  const inFlight = new ChunksInFlight(context.storage.holdsChunks ? HELD_IN_FLIGHT : IN_FLIGHT)
   try {
-    return await receive({ context, id, body, lock, inFlight }, upload, input.offset)
+    return await receive({ context, id, body, lock, inFlight }, upload, input)
   } finally {
     // The lock is given back only after every write under it has settled.
     await inFlight.settled()
@@ -119,7 +124,7 @@ function checkRoom(context: Context, upload: Upload, input: AppendInput): void {
 }
 
 function deferredCap(context: Context, upload: Upload): number {
-  return Math.min(context.options.maxFileSize ?? Infinity, upload.manifest.chunkSize * context.storage.limits.maxChunks)
+  return Math.min(context.options.maxFileSize ?? Infinity, upload.manifest.chunkSize * context.options.limits.maxChunks)
 }
 
 function tooLarge(max: number): UploadError {
@@ -137,13 +142,13 @@ async function declareSize(
   size: number,
   body: LiveBody,
 ): Promise<void> {
-  const { options, state, storage } = context
+  const { options, storage } = context
   const whole = { scope: { kind: 'whole' }, waitMs: options.lockWaitMs, signal: body.gone } as const
-  const lock = await state.locks.acquire(id, whole)
+  const { lock, upload: known } = await lockUpload(context, id, whole)
   try {
-    const upload = await checked(context, await fresh(context, id), input)
+    const upload = await checked(context, known, input)
     if (upload.size !== null) return
-    const { maxChunks } = storage.limits
+    const { maxChunks } = options.limits
     const { chunkSize } = upload.manifest
     if ((chunkCount({ chunkSize, size }) ?? 0) > maxChunks) throw tooLarge(chunkSize * maxChunks)
     const change = { type: 'length', size, at: options.now() } as const
@@ -168,11 +173,12 @@ function checkDeclared(upload: Upload, size: number | undefined): void {
 }
 
 /** Takes the body in, chunk by chunk; every byte received is durable and recorded when it returns or throws. */
-async function receive(work: Append, begun: Upload, offset: number): Promise<Upload> {
+async function receive(work: Append, begun: Upload, input: AppendInput): Promise<Upload> {
   const { context, id, body, lock, inFlight } = work
   const { reader } = body
   let upload = begun
-  let position = offset
+  let position = input.offset
+  const end = input.contentLength === null ? Infinity : input.offset + input.contentLength
   for (;;) {
     const most = upload.size ?? deferredCap(context, upload)
     const number = chunkAt(gridOf(upload), position)
@@ -183,9 +189,16 @@ async function receive(work: Append, begun: Upload, offset: number): Promise<Upl
     if (room <= 0) throw tooLarge(most)
     // What a client that has gone has sent is kept all the same, if the chunk is free.
     const patience = body.gone.aborted ? { waitMs: 0 } : { waitMs: context.options.lockWaitMs, signal: body.gone }
-    await lock.moveTo(number, { ...patience, keep: inFlight.size > 0 })
-    upload = await fresh(context, id)
-    position = await appendToChunk(work, upload, { position, first })
+    // Before the chunk, too: what is held already goes on to storage whatever this waits for.
+    const hold = context.storage.holdsChunks ? await body.hold(Math.min(room, end - position)) : null
+    try {
+      await lock.moveTo(number, { ...patience, keep: inFlight.size > 0 })
+      upload = await fresh(context, id)
+      position = await appendToChunk(work, upload, { position, first, hold })
+    } catch (error) {
+      await hold?.drop()
+      throw error
+    }
     await inFlight.room()
   }
   await inFlight.stored()

@@ -5,7 +5,7 @@ import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
 import { end } from './expire.ts'
-import { putChecksum } from './keep-digest.ts'
+import { keepDigest, putChecksum, wantsDigest } from './keep-digest.ts'
 import { authorised, readable } from './authorised.ts'
 import { commit, fresh, load, there } from './records.ts'
 
@@ -137,9 +137,11 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const { storage } = context
   const { id } = upload.manifest
   requireFull(upload)
-  const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
-  await verifyDeclared(context, completing, lock)
+  const completing = await withOnlyDigest(context, isOpen(upload) ? await begin(context, upload, lock) : upload)
+  if (storage.readsUnfinished) await verifyDeclared(context, completing, lock)
   const { storageChecksum } = await storage.assemble(completing)
+  // Only now can the bytes be read back. Whatever comes of it, nobody has been told of the file yet.
+  if (!storage.readsUnfinished) await verifyDeclared(context, completing, lock)
   const at = context.options.now()
   const known = await fresh(context, id)
   const file = fileRecord(known, at, storageChecksum)
@@ -156,6 +158,14 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
 async function begin(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
   await context.storage.record(upload.manifest.id, { type: 'completing' })
   return commit(context, upload, [{ type: 'completing' }], lock)
+}
+
+/** The digest of a file of one chunk is the chunk's: nothing needs to be read for it. */
+async function withOnlyDigest(context: Context, upload: Upload): Promise<Upload> {
+  const [only, ...others] = upload.ledger.chunks.values()
+  if (upload.digest !== null || only === undefined || others.length > 0) return upload
+  await keepDigest(context, upload.manifest.id, only.sha256)
+  return fresh(context, upload.manifest.id)
 }
 
 async function verifyDeclared(context: Context, upload: Upload, lock: UploadLock): Promise<void> {
@@ -180,6 +190,7 @@ async function digestBefore(context: Context, id: string, deadline: number): Pro
     // A follower may be about to stop when it is asked to follow: the second call starts a new one. More than that is
     // a failure, which has been reported.
     if (attempt > 2) return null
+    if (!wantsDigest(context, upload)) return null
     // Whoever asks has it computed, also one who does not wait. (A tus client never asks; the sweeper sees to its files.)
     const caughtUp = context.digests.follow(id)
     if (left <= 0) return null

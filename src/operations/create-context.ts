@@ -1,8 +1,9 @@
 import { Bodies } from '../body/bodies.ts'
+import { Holds } from '../body/holds.ts'
 import { MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
 import { UploadEvents } from '../events.ts'
-import { resolveOptions, type UploadsOptions } from '../options.ts'
+import { heldMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
 import type { Context } from './context.ts'
 import { keepDigest } from './keep-digest.ts'
 import { load } from './records.ts'
@@ -16,9 +17,9 @@ export function createContext(chosen: UploadsOptions): Context {
     storage: options.storage,
     state: options.state,
     events: new UploadEvents(options.onError),
-    bodies: new Bodies(options.idleTimeoutMs, new MemoryBudget(options.memoryBudget)),
+    bodies: createBodies(options),
     digests: new Digests({
-      find: (id) => load(context, id),
+      find: (id) => load(context, id, { recent: true }),
       read: (upload, start, end) => options.storage.read(upload, start, end),
       keep: (id, sha256) => keepDigest(context, id, sha256),
       onError: options.onError,
@@ -35,4 +36,10 @@ export function createContext(chosen: UploadsOptions): Context {
     told.catch((error: unknown) => onError(error, 'onCompleted'))
   })
   return context
+}
+
+function createBodies({ idleTimeoutMs, memoryBudget, spoolBudget, spoolDirectory, storage }: ResolvedOptions): Bodies {
+  const held = storage.holdsChunks ? heldMemory(memoryBudget) : 0
+  const holds = new Holds({ memory: held, spool: spoolBudget, spoolDirectory })
+  return new Bodies(idleTimeoutMs, new MemoryBudget(memoryBudget - held), holds)
 }

@@ -33,7 +33,7 @@ export async function create(
 }
 
 function manifestFor(context: Context, input: CreateInput, caller: Caller): Manifest {
-  const { maxFileSize, chunkSize, storage, now } = context.options
+  const { maxFileSize, chunkSize, limits, now } = context.options
   if (maxFileSize !== null && input.fileSize !== null && input.fileSize > maxFileSize) {
     throw new UploadError('FILE_TOO_LARGE', {
       message: `The file has ${input.fileSize} bytes; this server takes at most ${maxFileSize}.`,
@@ -49,12 +49,7 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
     contentType: input.contentType ?? DEFAULT_CONTENT_TYPE,
     metadata: input.metadata ?? {},
     attributes: input.attributes ?? {},
-    chunkSize: chooseChunkSize(
-      input.fileSize ?? mostDeferred(maxFileSize, storage.limits),
-      input.chunkSize,
-      chunkSize,
-      storage.limits,
-    ),
+    chunkSize: chooseChunkSize(input.fileSize ?? mostDeferred(maxFileSize, limits), input.chunkSize, chunkSize, limits),
     size: input.fileSize,
     checksum: input.checksum ?? null,
     createdAt: now(),

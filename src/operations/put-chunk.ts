@@ -6,11 +6,13 @@ import { ChunkIntake } from '../body/chunk-intake.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import { chunkCount, chunkLength, isChunkNumber } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
-import type { UploadLock } from '../locks/locker.ts'
+import type { LockRequest, UploadLock } from '../locks/locker.ts'
+import type { Hold } from '../storage/storage.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
-import { commit, fresh, speedometerOf, there } from './records.ts'
+import { wantsDigest } from './keep-digest.ts'
+import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 
 /** One chunk as a client sends it. */
 export interface ChunkInput {
@@ -34,7 +36,8 @@ export interface StoredChunk {
 
 /** See {@link Uploads.putChunk}. */
 export async function putChunk(context: Context, id: string, input: ChunkInput, caller: Caller): Promise<StoredChunk> {
-  const upload = there(await authorised(context, id, 'write', caller))
+  // It is looked at again under the lock.
+  const upload = there(await authorised(context, id, 'write', caller, { recent: true }))
   checkPlace(context, upload, input)
   const body = context.bodies.open(input.body, input.signal)
   try {
@@ -43,7 +46,7 @@ export async function putChunk(context: Context, id: string, input: ChunkInput, 
     const durable = upload.ledger.chunks.get(input.number)
     if (durable !== undefined) return await resent(context, upload, durable, input, body)
     if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
-    return await store(context, id, input, body)
+    return await store(context, upload, input, body)
   } finally {
     body.close()
   }
@@ -51,7 +54,7 @@ export async function putChunk(context: Context, id: string, input: ChunkInput, 
 
 function checkPlace(context: Context, upload: Upload, input: ChunkInput): void {
   const grid = gridOf(upload)
-  const { maxChunks } = context.storage.limits
+  const { maxChunks } = context.options.limits
   if (!isChunkNumber(grid, input.number, maxChunks)) {
     const count = chunkCount(grid) ?? maxChunks
     throw new UploadError('INVALID_CHUNK_NUMBER', {
@@ -95,12 +98,26 @@ async function compare(upload: Upload, durable: ChunkEntry, input: ChunkInput, b
   throw conflict(input.number, { storedChecksum: durable.sha256, receivedChecksum: intake.digest() })
 }
 
-async function store(context: Context, id: string, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
-  const { lockWaitMs } = context.options
+async function store(context: Context, seen: Upload, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
+  // Before the lock, too.
+  const hold = context.storage.holdsChunks ? await body.hold(chunkLength(gridOf(seen), input.number)) : null
+  try {
+    return await storeHeld(context, seen.manifest.id, input, body, hold)
+  } finally {
+    await hold?.drop()
+  }
+}
+
+async function storeHeld(
+  context: Context,
+  id: string,
+  input: ChunkInput,
+  body: LiveBody,
+  hold: Hold | null,
+): Promise<StoredChunk> {
   let asked = false
-  const lock = await context.state.locks.acquire(id, {
-    scope: { kind: 'chunk', number: input.number },
-    waitMs: lockWaitMs,
+  const { lock, upload } = await lockUpload(context, id, {
+    ...chunkLock(context, input.number),
     signal: body.gone,
     onAsked: () => {
       asked = true
@@ -108,7 +125,7 @@ async function store(context: Context, id: string, input: ChunkInput, body: Live
     },
   })
   try {
-    return await storeUnderLock(context, await fresh(context, id), input, body, lock)
+    return await storeUnderLock(context, upload, input, body, lock, hold)
   } catch (error) {
     if (!asked) throw error
     await lock.release()
@@ -118,12 +135,17 @@ async function store(context: Context, id: string, input: ChunkInput, body: Live
   }
 }
 
+function chunkLock({ options }: Context, number: number): LockRequest {
+  return { scope: { kind: 'chunk', number }, waitMs: options.lockWaitMs }
+}
+
 async function storeUnderLock(
   context: Context,
   upload: Upload,
   input: ChunkInput,
   body: LiveBody,
   lock: UploadLock,
+  hold: Hold | null,
 ): Promise<StoredChunk> {
   // A deferred length may have been declared while this request waited: its place is checked again.
   checkPlace(context, upload, input)
@@ -136,25 +158,46 @@ async function storeUnderLock(
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
   const tail = upload.ledger.tail?.number === input.number ? upload.ledger.tail : null
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
-  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, {
-    memory: (body.share() * 3) / 4,
-  })
-  let entry: ChunkEntry
+  const room = { memory: (body.share() * 3) / 4, ...(hold === null ? {} : { hold }) }
+  const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, room)
+  let received: ChunkEntry
   try {
     const length = chunkLength(gridOf(upload), input.number)
     const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, tail })
     await receive(intake, input, body)
-    entry = { number: input.number, size: length, sha256: intake.digest(), at: context.options.now() }
+    received = { number: input.number, size: length, sha256: intake.digest(), at: context.options.now() }
   } catch (error) {
     await writer.abort()
     throw error
   }
   // Killed before this, the chunk was never there; after it, storage has it and a merge finds it; the client is told last.
-  await writer.finish(entry)
-  const committed = await commit(context, upload, [{ type: 'chunk', entry }], lock)
+  const entry = await writer.finish(received)
+  const stored = await record(context, upload, entry, lock)
   // The client will ask for the checksum with `complete`: what can be read back now is not waited for then.
-  void context.digests.follow(upload.manifest.id)
-  return { entry, upload: committed }
+  if (context.storage.readsUnfinished && wantsDigest(context, upload)) void context.digests.follow(upload.manifest.id)
+  return stored
+}
+
+/**
+ * Records a chunk that storage has. Where the lock was lost meanwhile (its keeper was flushed, or failed over) the chunk is
+ * true all the same: it is recorded under another lock, if the upload still wants it.
+ */
+async function record(context: Context, upload: Upload, entry: ChunkEntry, lost: UploadLock): Promise<StoredChunk> {
+  const changes = [{ type: 'chunk', entry }] as const
+  try {
+    return { entry, upload: await commit(context, upload, changes, lost, { release: true }) }
+  } catch (error) {
+    if (!isUploadError(error) || error.code !== 'UPLOAD_LOCKED') throw error
+  }
+  const { lock, upload: now } = await lockUpload(context, upload.manifest.id, chunkLock(context, entry.number))
+  try {
+    const durable = now.ledger.chunks.get(entry.number)
+    if (durable === undefined) return { entry, upload: await commit(context, now, changes, lock, { release: true }) }
+    if (durable.sha256 === entry.sha256) return { entry: durable, upload: now }
+    throw conflict(entry.number, { storedChecksum: durable.sha256, receivedChecksum: entry.sha256 })
+  } finally {
+    await lock.release()
+  }
 }
 
 /** Reads the body to its end, which must be the chunk's, with the declared checksum. */
@@ -193,10 +236,8 @@ function conflict(chunkNumber: number, details: Readonly<Record<string, string>>
 /** What a chunk is told that made way: the outcome of what it made way for. */
 async function afterAsked(context: Context, id: string, number: number): Promise<UploadError> {
   try {
-    const { lockWaitMs } = context.options
-    const turn = await context.state.locks.acquire(id, { scope: { kind: 'chunk', number }, waitMs: lockWaitMs })
-    await turn.release()
-    await fresh(context, id)
+    const { lock } = await lockUpload(context, id, chunkLock(context, number))
+    await lock.release()
   } catch (error) {
     if (isUploadError(error)) return error
     throw error

@@ -1,15 +1,34 @@
 import { UploadError } from '../errors.ts'
-import type { UploadLock } from '../locks/locker.ts'
+import type { LockRequest, UploadLock } from '../locks/locker.ts'
 import { Speedometer } from '../speedometer.ts'
 import { goneError, isGone, type Change, type StoredUpload, type Upload } from '../upload.ts'
+import type { CommitOptions, FindOptions } from '../state/state.ts'
 import type { Context } from './context.ts'
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** The upload, from state or else from storage; null where there is none. Nobody is asked. */
-export async function load(context: Context, id: string): Promise<Upload | null> {
+export async function load(context: Context, id: string, options: FindOptions = {}): Promise<Upload | null> {
   if (!UPLOAD_ID.test(id)) return null
-  return (await context.state.find(id)) ?? recover(context, id)
+  return (await context.state.find(id, options)) ?? recover(context, id)
+}
+
+/**
+ * Acquires a lock and finds the upload under it.
+ * @throws UploadError `UPLOAD_LOCKED`, and, after the lock was given back, `UPLOAD_NOT_FOUND` or 410 codes
+ */
+export async function lockUpload(
+  context: Context,
+  id: string,
+  request: LockRequest,
+): Promise<{ readonly lock: UploadLock; readonly upload: Upload }> {
+  const { lock, upload } = await context.state.lock(id, request)
+  try {
+    return { lock, upload: upload === null ? await fresh(context, id) : there(upload) }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
 }
 
 /** Merges what storage knows of an upload into state: the one recovery there is. */
@@ -52,7 +71,7 @@ export function isTombstoneOver(context: Context, upload: Upload): boolean {
 
 /**
  * Commits changes that storage has recorded already, under the lock; new bytes move the expiry and are told to whoever
- * listens. State that has forgotten the upload learns it from storage first.
+ * listens. With `release` the lock is given back in the same step. State that has forgotten the upload learns it from storage first.
  * @throws UploadError `UPLOAD_LOCKED` when the lock is lost, 410 codes when the upload is gone
  */
 export async function commit(
@@ -60,12 +79,14 @@ export async function commit(
   upload: Upload,
   changes: readonly Change[],
   lock: UploadLock | null,
+  { release = false }: Pick<CommitOptions, 'release'> = {},
 ): Promise<Upload> {
   const { id } = upload.manifest
   const expiresAt = changes.some((change) => change.type === 'digest') ? upload.expiresAt : nextExpiry(context, upload)
-  let committed = await context.state.commit(id, changes, { lock, expiresAt })
+  const options = { lock, expiresAt, release }
+  let committed = await context.state.commit(id, changes, options)
   if (committed === null && (await recover(context, id)) !== null) {
-    committed = await context.state.commit(id, changes, { lock, expiresAt })
+    committed = await context.state.commit(id, changes, options)
   }
   if (committed === null) throw new UploadError('UPLOAD_NOT_FOUND')
   if (changes.some((change) => change.type === 'chunk' || change.type === 'tail')) progressed(context, committed)

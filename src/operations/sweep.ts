@@ -3,8 +3,11 @@ import { drive } from './complete.ts'
 import type { Context } from './context.ts'
 import { IDEMPOTENCY_MS } from './create.ts'
 import { discard, expireFileIfDue, expireIfDue, idle } from './expire.ts'
-import { putChecksum } from './keep-digest.ts'
+import { putChecksum, wantsDigest } from './keep-digest.ts'
 import { isTombstoneOver, load } from './records.ts'
+
+/** What is locked by whoever sweeps; no upload's id. */
+const SWEEP = 'sweep'
 
 /** How often the expiry index is asked at the least, ms. */
 const LONGEST_DUE_MS = 60_000
@@ -42,8 +45,18 @@ export class Sweeper {
     await this.#running
   }
 
-  /** Walks every upload once. */
+  /** Walks every upload once, unless another node is at it. */
   async sweep(): Promise<void> {
+    const lease = await idle(this.#context, SWEEP)
+    if (lease === null) return
+    try {
+      await this.#walk()
+    } finally {
+      await lease.release()
+    }
+  }
+
+  async #walk(): Promise<void> {
     const { storage, options } = this.#context
     for await (const id of storage.list()) {
       if (this.#stopped) return
@@ -67,8 +80,9 @@ export class Sweeper {
     else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
     else if (isOpen(upload)) await expireIfDue(this.#context, upload)
     else if (await expireFileIfDue(this.#context, upload)) return
-    else if (upload.digest === null) this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
-    else await this.#retire(upload, upload.digest)
+    else if (upload.digest === null && wantsDigest(this.#context, upload))
+      this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
+    else await this.#retire(upload)
   }
 
   /** A crash may have come between an end and the deletion of its bytes. */
@@ -88,9 +102,9 @@ export class Sweeper {
   }
 
   /** Finished, its digest known, it needs no memory: who asks for it loads it again. */
-  async #retire(upload: Upload, digest: string): Promise<void> {
+  async #retire(upload: Upload): Promise<void> {
     // A kill may have come between the digest and the file's record.
-    await putChecksum(this.#context, upload.manifest.fileId, digest)
+    if (upload.digest !== null) await putChecksum(this.#context, upload.manifest.fileId, upload.digest)
     await this.#context.state.forget(upload.manifest.id)
   }
 

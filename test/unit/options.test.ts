@@ -56,6 +56,9 @@ describe('options', () => {
       chunkSize: 7,
       maxFileSize: 1,
       memoryBudget: 11,
+      spoolDirectory: '/var/spool',
+      spoolBudget: 12,
+      fileChecksum: 'composite' as const,
       expiresAfterMs: 2,
       maxLifetimeMs: 3,
       filesExpireAfterMs: 10,
@@ -66,7 +69,7 @@ describe('options', () => {
       onError: () => {},
       now: () => 9,
     }
-    expect(resolveOptions(chosen)).toEqual({ ...chosen, onError: expect.any(Function) })
+    expect(resolveOptions(chosen)).toEqual({ ...chosen, limits: storage.limits, onError: expect.any(Function) })
   })
 
   it('have an onError that cannot fail', async () => {
@@ -93,7 +96,7 @@ describe('options', () => {
     expect(untyped({ storage })).toThrow(named('storage'))
   })
 
-  const SIZES = ['chunkSize', 'maxFileSize', 'memoryBudget']
+  const SIZES = ['chunkSize', 'maxFileSize', 'memoryBudget', 'spoolBudget']
   const NUMBERS = [
     ...SIZES,
     'expiresAfterMs',

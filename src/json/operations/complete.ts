@@ -12,5 +12,5 @@ export async function complete(context: OperationContext, { raw, caller, id }: O
   const waitS = parsePreferWait(headerText(raw.headers, 'prefer'))
   const { file } = await context.uploads.complete(id, waitS === undefined ? {} : { waitMs: waitS * 1000 }, caller)
   const headers = waitS === undefined ? {} : { 'Preference-Applied': `wait=${waitS}` }
-  return successReply(200, { data: completedView(file) }, headers)
+  return successReply(200, { data: completedView(file, context.uploads.computesChecksums) }, headers)
 }

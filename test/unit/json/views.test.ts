@@ -80,7 +80,7 @@ test('progressView knows no sizes and no time while they are unknown', () => {
   })
 })
 
-test('completedView tells the checksum, or that it is being computed', () => {
+test('completedView tells the checksum, or that it is being computed where it is', () => {
   const known = {
     id: fileId,
     name: 'holiday.mov',
@@ -91,14 +91,17 @@ test('completedView tells the checksum, or that it is being computed', () => {
     checksum: 'ab',
     checksumType: 'FULL_OBJECT',
   }
-  expect(completedView(file)).toEqual(known)
-  expect(completedView({ ...file, checksum: null })).toEqual({ ...known, checksum: null, checksumStatus: 'computing' })
-  expect(completedView({ ...file, storageChecksum: 'x-3' })).toEqual({ ...known, storageChecksum: 'x-3' })
+  expect(completedView(file, true)).toEqual(known)
+  const unknown = { ...file, checksum: null }
+  const computing = { ...known, checksum: null, checksumStatus: 'computing' }
+  expect(completedView(unknown, true)).toEqual(computing)
+  expect(completedView(unknown, false)).toEqual({ ...known, checksum: null })
+  expect(completedView({ ...file, storageChecksum: 'x-3' }, true)).toEqual({ ...known, storageChecksum: 'x-3' })
 })
 
 test('fileView is what complete answered, and the metadata', () => {
   const metadata = { album: 'Summer' }
-  expect(fileView({ ...file, metadata })).toEqual({ ...completedView(file), metadata })
+  expect(fileView({ ...file, metadata }, true)).toEqual({ ...completedView(file, true), metadata })
 })
 
 test('resumedView names the first chunk missing', () => {

@@ -85,12 +85,12 @@ export interface OpenedUploads {
 
 /** Opens uploads of chunks of 100 bytes in a folder, a new one unless it is named, until the test has finished. */
 export async function openUploads(
-  options: Partial<Omit<UploadsOptions, 'storage' | 'state'>> = {},
+  options: Partial<Omit<UploadsOptions, 'storage' | 'state'>> & { readonly state?: MemoryState } = {},
   storage: Partial<Omit<FileStorageOptions, 'layer'>> = {},
 ): Promise<OpenedUploads> {
   const directory = storage.directory ?? (await tempDir())
   const files = new HeldFiles()
-  const state = new MemoryState()
+  const state = options.state ?? new MemoryState()
   const acquire = vi.spyOn(state.locks, 'acquire')
   const uploads = createUploads({
     chunkSize: CHUNK,

@@ -5,10 +5,11 @@ import { CALLER, chunk, create, isData, openUploads, put } from './opened-upload
 describe('DELETE of an upload that is being completed', () => {
   it('is answered 423 when that takes longer than the wait for a lock, and goes through afterwards', async () => {
     const { uploads, files } = await openUploads({ lockWaitMs: 100 })
-    const declared = createHash('sha256').update(chunk(0)).digest('hex')
-    const id = await create(uploads, 100, declared)
+    const declared = createHash('sha256').update(chunk(0)).update(chunk(1)).digest('hex')
+    const id = await create(uploads, 200, declared)
     files.hold(({ name, path }) => name === 'read' && isData(path))
     await put(uploads, id, 0)
+    await put(uploads, id, 1)
     await expect(uploads.complete(id, { waitMs: 0 }, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
     expect(await uploads.progress(id, CALLER)).toMatchObject({ status: 'completing' })
 

@@ -1,0 +1,110 @@
+import { UploadError } from '../errors.ts'
+import type { Hold } from '../storage/storage.ts'
+import { MemoryHold } from '../storage/memory-hold.ts'
+import { SpoolFile } from './spool.ts'
+
+/** What {@link Holds} gives out. */
+export interface HoldsOptions {
+  /** Bytes in memory, all holds together. */
+  readonly memory: number
+  /** Bytes in files, all holds together. */
+  readonly spool: number
+  /** Where the files are. */
+  readonly spoolDirectory: string
+}
+
+interface Waiting {
+  readonly bytes: number
+  readonly grant: (hold: Hold) => void
+}
+
+/**
+ * Room for bodies that are held before they are stored. Each reserves all it may need before its first byte: in memory,
+ * or, where memory is short, in a file. Beyond that it waits in turn, unread, and TCP holds its sender back. So nobody
+ * runs out of room in the middle, and no two wait for what the other has begun to fill.
+ */
+export class Holds {
+  readonly #options: HoldsOptions
+  readonly #waiting: Waiting[] = []
+  #inMemory = 0
+  #inFiles = 0
+
+  constructor(options: HoldsOptions) {
+    this.#options = options
+  }
+
+  /** Bytes reserved, in memory and in files. */
+  get reserved(): { readonly memory: number; readonly files: number } {
+    return { memory: this.#inMemory, files: this.#inFiles }
+  }
+
+  /** How many wait for room. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** The most that one body can have, bytes. */
+  get largest(): number {
+    return Math.max(this.#options.memory, this.#options.spool)
+  }
+
+  /**
+   * Room for `bytes`, in turn. It is given back by the hold's `drop`.
+   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first
+   */
+  async take(bytes: number, gone: AbortSignal): Promise<Hold> {
+    if (bytes > this.largest) throw new Error(`There is room for ${this.largest} bytes at most, not for ${bytes}.`)
+    const hold = this.#waiting.length === 0 ? this.#reserve(bytes) : null
+    return hold ?? this.#turn(bytes, gone)
+  }
+
+  #reserve(bytes: number): Hold | null {
+    const { memory, spool, spoolDirectory } = this.#options
+    if (this.#inMemory + bytes <= memory) {
+      this.#inMemory += bytes
+      return new MemoryHold(() => {
+        this.#inMemory -= bytes
+        this.#wake()
+      })
+    }
+    if (this.#inFiles + bytes > spool) return null
+    this.#inFiles += bytes
+    return new SpoolFile(spoolDirectory, () => {
+      this.#inFiles -= bytes
+      this.#wake()
+    })
+  }
+
+  #wake(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const hold = this.#reserve(next.bytes)
+      if (hold === null) return
+      this.#waiting.shift()
+      next.grant(hold)
+    }
+  }
+
+  #turn(bytes: number, gone: AbortSignal): Promise<Hold> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        bytes,
+        grant: (hold) => {
+          gone.removeEventListener('abort', giveUp)
+          resolve(hold)
+        },
+      }
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+        reject(new UploadError('UPLOAD_LOCKED', { message: 'The server is busy with other bodies. Try again.' }))
+        // It may have been the one that was too large for what is free.
+        this.#wake()
+      }
+      if (gone.aborted) {
+        reject(new UploadError('UPLOAD_LOCKED'))
+        return
+      }
+      gone.addEventListener('abort', giveUp, { once: true })
+      this.#waiting.push(waiting)
+    })
+  }
+}
