@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['./test/support/services/global-setup.ts'],
     globals: false,
     pool: 'forks',
     fileParallelism: true,
