@@ -7,10 +7,11 @@ import { append, chunk, FOREVER_MS, type LockerFixture, whole } from './locker-s
 /** One step of a random story about the locks of one upload. `who` picks among those it may happen to. */
 export type LockStep =
   | { readonly type: 'acquire'; readonly scope: LockScope; readonly ask: boolean; readonly wait: boolean }
-  | { readonly type: 'move'; readonly number: number }
+  | { readonly type: 'move'; readonly number: number; readonly keep: boolean }
+  | { readonly type: 'giveBack'; readonly number: number }
   | { readonly type: 'release' | 'abort'; readonly who: number }
 
-const scopes = fc.oneof(fc.constant(append), fc.constant(whole), fc.nat(1).map(chunk))
+const scopes = fc.oneof(fc.constant(append), fc.constant(whole), fc.nat(2).map(chunk))
 
 /** Random stories. */
 export const lockSteps: fc.Arbitrary<LockStep[]> = fc.array(
@@ -24,7 +25,11 @@ export const lockSteps: fc.Arbitrary<LockStep[]> = fc.array(
         wait: fc.nat(3).map((n) => n < 3),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant('move' as const), number: fc.nat(1) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ type: fc.constant('move' as const), number: fc.nat(2), keep: fc.boolean() }),
+    },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('giveBack' as const), number: fc.nat(2) }) },
     { weight: 3, arbitrary: fc.record({ type: fc.constant('release' as const), who: fc.nat() }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('abort' as const), who: fc.nat() }) },
   ),
@@ -45,7 +50,7 @@ interface Wish {
 /** What the model knows of one holder. */
 interface Party {
   readonly scope: LockScope
-  chunk: number | null
+  readonly chunks: Set<number>
   lock: UploadLock | null
   asked: number
 }
@@ -68,7 +73,7 @@ export async function playLockStory({ locker, settle }: LockerFixture, steps: re
       (lock) => {
         wish.outcome = 'granted'
         if (wish.mover === null) party.lock = lock as UploadLock
-        party.chunk = wish.chunk
+        if (wish.chunk !== null) party.chunks.add(wish.chunk)
         for (const other of held) if (other !== party && clash(other, wish)) faults.push('granted against a holder')
         held.add(party)
         const overtaken = line.slice(0, line.indexOf(wish)).some((earlier) => mayNotPass(wish, earlier, line))
@@ -93,7 +98,7 @@ export async function playLockStory({ locker, settle }: LockerFixture, steps: re
     if (step.type === 'acquire') {
       const { scope, ask } = step
       const leaving = new AbortController()
-      const party: Party = { scope, chunk: null, lock: null, asked: 0 }
+      const party: Party = { scope, chunks: new Set(), lock: null, asked: 0 }
       const wanted = scope.kind === 'chunk' ? scope.number : null
       const promise = locker.acquire(id, {
         scope,
@@ -105,12 +110,17 @@ export async function playLockStory({ locker, settle }: LockerFixture, steps: re
       enter({ scope, chunk: wanted, mover: null, ask, leaving, outcome: 'waiting' }, promise, party)
     } else if (step.type === 'move') {
       const mover = [...held].find(({ scope }) => scope.kind === 'append')
-      if (mover?.lock && mover.chunk !== step.number && !line.some((wish) => wish.mover !== null)) {
+      if (mover?.lock && !mover.chunks.has(step.number) && !line.some((wish) => wish.mover !== null)) {
         const leaving = new AbortController()
-        mover.chunk = null
-        const promise = mover.lock.moveTo(step.number, { waitMs: FOREVER_MS, signal: leaving.signal })
+        const { number, keep } = step
+        if (!keep) mover.chunks.clear()
+        const promise = mover.lock.moveTo(number, { waitMs: FOREVER_MS, signal: leaving.signal, keep })
         enter({ scope: append, chunk: step.number, mover, ask: false, leaving, outcome: 'waiting' }, promise, mover)
       }
+    } else if (step.type === 'giveBack') {
+      const holder = [...held].find(({ scope }) => scope.kind === 'append')
+      holder?.chunks.delete(step.number)
+      await holder?.lock?.giveBack(step.number)
     } else if (step.type === 'release') {
       const party = [...held][step.who % Math.max(1, held.size)]
       if (party !== undefined) await letGo(party)
@@ -143,14 +153,14 @@ export async function playLockStory({ locker, settle }: LockerFixture, steps: re
 
 /** Whether one who holds and one who wishes cannot both hold. */
 function clash(party: Party, wish: Wish): boolean {
-  if (wish.mover !== null) return party.chunk === wish.chunk
+  if (wish.mover !== null) return party.chunks.has(wish.chunk ?? -1)
   switch (wish.scope.kind) {
     case 'whole':
       return true
     case 'append':
       return party.scope.kind !== 'chunk'
     case 'chunk':
-      return party.scope.kind === 'whole' || party.chunk === wish.chunk
+      return party.scope.kind === 'whole' || party.chunks.has(wish.chunk ?? -1)
   }
 }
 

@@ -95,7 +95,7 @@ export function describeLocker(name: string, make: () => LockerFixture | Promise
         [whole, append],
         [whole, chunk(1)],
         [whole, whole],
-      ])('refuses $1.kind beside $0.kind when both would have the same bytes', async (held, wanted) => {
+      ])('refuses what would have the same bytes: beside %o, %o', async (held, wanted) => {
         await hold(held)
         await expect((await attempt(wanted, { waitMs: 0 })).promise).rejects.toMatchObject(LOCKED)
       })
@@ -104,7 +104,7 @@ export function describeLocker(name: string, make: () => LockerFixture | Promise
         [append, chunk(0)],
         [chunk(0), append],
         [chunk(1), chunk(2)],
-      ])('grants $1.kind beside $0.kind when they have different bytes', async (held, wanted) => {
+      ])('grants what has different bytes: beside %o, %o', async (held, wanted) => {
         await hold(held)
         expect((await attempt(wanted, { waitMs: 0 })).outcome).toBe('granted')
       })
@@ -228,15 +228,15 @@ export function describeLocker(name: string, make: () => LockerFixture | Promise
         expect(behind.outcome).toBe('waiting')
         leaving.abort()
         await behind.promise
-        expect(impatient.outcome).toBe('refused')
+        await expect(impatient.promise).rejects.toMatchObject(LOCKED)
       })
 
       it('wakes those who waited behind one whose time is over', async () => {
         await hold(chunk(1))
-        const impatient = attempt(whole, { waitMs: 50 })
+        const impatient = await attempt(whole, { waitMs: 50 })
         const behind = await attempt(append)
         await behind.promise
-        expect((await impatient).outcome).toBe('refused')
+        await expect(impatient.promise).rejects.toMatchObject(LOCKED)
       })
 
       it('never grants to one that gave up', async () => {
@@ -278,6 +278,63 @@ export function describeLocker(name: string, make: () => LockerFixture | Promise
         expect(await isFree(chunk(0))).toBe(true)
         expect(await isFree(chunk(1))).toBe(false)
         expect(await isFree(chunk(2))).toBe(true)
+      })
+
+      it('keeps the chunks before where it is told to, until it gives them back', async () => {
+        const lock = await hold(append)
+        await lock.moveTo(0, { waitMs: 0 })
+        await lock.moveTo(1, { waitMs: 0, keep: true })
+        await lock.moveTo(2, { waitMs: 0, keep: true })
+        for (const number of [0, 1, 2]) expect(await isFree(chunk(number))).toBe(false)
+        await lock.giveBack(1)
+        expect(await isFree(chunk(1))).toBe(true)
+        for (const number of [0, 2]) expect(await isFree(chunk(number))).toBe(false)
+        await lock.moveTo(3, { waitMs: 0 })
+        for (const number of [0, 2]) expect(await isFree(chunk(number))).toBe(true)
+        expect(await isFree(chunk(3))).toBe(false)
+      })
+
+      it('gives back the others when it goes to one of the chunks it kept', async () => {
+        const lock = await hold(append)
+        for (const number of [0, 1, 2]) await lock.moveTo(number, { waitMs: 0, keep: true })
+        await lock.moveTo(1, { waitMs: 0 })
+        expect(await isFree(chunk(0))).toBe(true)
+        expect(await isFree(chunk(1))).toBe(false)
+        expect(await isFree(chunk(2))).toBe(true)
+      })
+
+      it('keeps the chunks before while it waits for the next, and when it is refused that', async () => {
+        const lock = await hold(append)
+        await lock.moveTo(0, { waitMs: 0 })
+        await hold(chunk(1))
+        const leaving = new AbortController()
+        const moving = follow(
+          lock.moveTo(1, { waitMs: FOREVER_MS, keep: true, signal: leaving.signal }).then(() => lock),
+        )
+        await fixture.settle()
+        expect(moving.outcome).toBe('waiting')
+        expect(await isFree(chunk(0))).toBe(false)
+        leaving.abort()
+        await expect(moving.promise).rejects.toMatchObject(LOCKED)
+        expect(await isFree(chunk(0))).toBe(false)
+        await lock.release()
+        expect(await isFree(chunk(0))).toBe(true)
+      })
+
+      it('may give back a chunk while it waits for the next', async () => {
+        const lock = await hold(append)
+        await lock.moveTo(0, { waitMs: 0 })
+        const writer = await hold(chunk(1))
+        const moving = follow(lock.moveTo(1, { waitMs: FOREVER_MS, keep: true }).then(() => lock))
+        await fixture.settle()
+        const waitingForOld = await attempt(chunk(0))
+        await lock.giveBack(0)
+        await (await waitingForOld.promise).release()
+        expect(moving.outcome).toBe('waiting')
+        await writer.release()
+        await moving.promise
+        expect(await isFree(chunk(0))).toBe(true)
+        expect(await isFree(chunk(1))).toBe(false)
       })
 
       it('does nothing when the append is there already', async () => {
@@ -417,6 +474,41 @@ export function describeLocker(name: string, make: () => LockerFixture | Promise
       it.each([chunk(1), whole])('is a mistake on a lock of scope $kind', async (scope) => {
         const lock = await hold(scope)
         await expect(lock.moveTo(1, { waitMs: 0 })).rejects.toThrow(/Only an append moves/)
+      })
+    })
+
+    describe('giveBack', () => {
+      it('wakes the one who waits for the chunk', async () => {
+        const lock = await hold(append)
+        await lock.moveTo(0, { waitMs: 0 })
+        const waiting = await attempt(chunk(0))
+        await lock.giveBack(0)
+        await waiting.promise
+        expect(lock.held).toBe(true)
+      })
+
+      it('does nothing where the chunk is not held, also when somebody else holds it', async () => {
+        const lock = await hold(append)
+        await hold(chunk(0))
+        await lock.giveBack(0)
+        await lock.giveBack(7)
+        expect(await isFree(chunk(0))).toBe(false)
+        await lock.release()
+        await lock.giveBack(0)
+        expect(await isFree(chunk(0))).toBe(false)
+      })
+    })
+
+    describe('losing', () => {
+      it('is not what happens to a lock that is given back, moved or asked for', async () => {
+        const onLost = vi.fn()
+        const lock = await hold(append, { onLost, onAsked: () => {} })
+        await lock.moveTo(0, { waitMs: 0 })
+        await attempt(whole, { ask: true, onLost, waitMs: 0 })
+        await lock.release()
+        await (await attempt(whole, { onLost })).lock?.release()
+        await fixture.settle()
+        expect(onLost).not.toHaveBeenCalled()
       })
     })
 

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 /** A locker of @tus/server, ours or theirs. */
 export interface TusLockerFixture {
   readonly locker: Locker
+  /** Resolves when everything that can be granted or asked by now has been. @default after some turns of the event loop */
+  readonly settle?: () => Promise<void>
   close?(): Promise<void>
 }
 
@@ -35,6 +37,8 @@ export function describeTusLocker(
       await fixture.close?.()
     })
 
+    const settle = () => (fixture.settle ?? turns)()
+
     const behaves = (title: string, test: () => Promise<void>) => (fails.includes(title) ? it.fails : it)(title, test)
 
     const take = async (options: { signal?: AbortSignal; onAsked?: () => void; on?: string } = {}) => {
@@ -57,7 +61,7 @@ export function describeTusLocker(
       const order: string[] = []
       const { holder, waiting } = await compete()
       const second = waiting.then(() => order.push('locked'))
-      await turns(10)
+      await settle()
       order.push('unlock')
       await holder.unlock()
       await second
@@ -83,7 +87,7 @@ export function describeTusLocker(
       const done = next.then(() => {
         locked = true
       })
-      await turns(10)
+      await settle()
       expect(locked).toBe(false)
       await holder.unlock()
       await done
@@ -98,7 +102,7 @@ export function describeTusLocker(
       const holder = await take({ onAsked })
       const waiting = take()
       waiting.catch(() => {})
-      await turns(10)
+      await settle()
       expect(onAsked).toHaveBeenCalledOnce()
       await holder.unlock()
       await waiting
@@ -124,8 +128,8 @@ export function describeTusLocker(
 }
 
 /** Turns of the event loop. */
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setImmediate(resolve))
+async function turns(): Promise<void> {
+  for (let i = 0; i < 10; i += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function gate() {
