@@ -14,10 +14,12 @@ const APPLICATION = `
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import Fastify from 'fastify'
+import { Redis } from 'ioredis'
 import { createUploads, UploadError } from 'holdfast'
 import plugin, { frameworkErrors } from 'holdfast/fastify'
 import { FileStorage } from 'holdfast/file'
 import { holdfast } from 'holdfast/node'
+import { RedisState } from 'holdfast/redis'
 import { TusServer } from 'holdfast/tus'
 
 async function upload(url: string): Promise<string> {
@@ -53,6 +55,12 @@ const alone = createServer((request, response) => tus.handle(request, response))
 console.log('tus', await upload(await listen(alone)))
 await tus.close()
 alone.close()
+
+const redis = new Redis({ lazyConnect: true })
+const state = new RedisState({ redis })
+console.log('redis', redis.status)
+await state.close()
+redis.disconnect()
 `
 
 describe('the package, packed and installed into an empty folder', { timeout: 60_000 }, () => {
@@ -101,7 +109,9 @@ describe('the package, packed and installed into an empty folder', { timeout: 60
     await writeFile(join(directory, 'application.ts'), APPLICATION)
     const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--skipLibCheck']
     await run(join(TOOLS, 'tsc'), ...options, 'application.ts')
-    await expect(run(process.execPath, 'application.js')).resolves.toBe('fastify hello\nnode hello\ntus hello\n')
+    await expect(run(process.execPath, 'application.js')).resolves.toBe(
+      'fastify hello\nnode hello\ntus hello\nredis wait\n',
+    )
   })
 
   it('has a command', async () => {

@@ -147,6 +147,117 @@ export function describeState(name: string, make: () => StateFixture | Promise<S
       })
     })
 
+    describe('find, where what was seen last will do', () => {
+      it('is right in what never changes, and knows no more than there is', async () => {
+        const { id, commit } = await begin()
+        await commit(chunkChange(0))
+        const recent = await state.find(id, { recent: true })
+        expect(recent?.manifest).toEqual((await state.find(id))?.manifest)
+        expect([0, 1]).toContain(recent?.ledger.run)
+      })
+
+      it('knows nothing of an upload it was not told of', async () => {
+        expect(await state.find(anUpload().manifest.id, { recent: true })).toBeNull()
+      })
+
+      it('knows nothing of an upload it has forgotten', async () => {
+        const { id } = await begin()
+        await state.forget(id)
+        expect(await state.find(id, { recent: true })).toBeNull()
+      })
+    })
+
+    describe('lock', () => {
+      it('comes with the upload as it is', async () => {
+        const { id, lock, commit } = await begin()
+        await commit(chunkChange(0))
+        await lock.release()
+        const locked = await state.lock(id, { scope: { kind: 'chunk', number: 1 }, waitMs: 0 })
+        expect(locked.lock).toMatchObject({ held: true, scope: { kind: 'chunk', number: 1 } })
+        expect(known(locked.upload)).toMatchObject({ status: 'uploading', ledger: { chunks: [anEntry(0)] } })
+      })
+
+      it('comes with null where nothing is known of the upload', async () => {
+        const { id } = anUpload().manifest
+        const { lock, upload } = await state.lock(id, { scope: whole, waitMs: 0 })
+        expect(upload).toBeNull()
+        expect(lock.held).toBe(true)
+      })
+
+      it('is one under which commits are made', async () => {
+        const { id } = (await state.adopt(anUpload())).manifest
+        const { lock } = await state.lock(id, { scope: whole, waitMs: 0 })
+        const after = await state.commit(id, [chunkChange(0)], { lock, expiresAt: 0 })
+        expect(after?.ledger.run).toBe(1)
+      })
+
+      it('comes with what was committed while it waited', async () => {
+        const { id, lock, commit } = await begin()
+        const waiting = state.lock(id, { scope: whole, waitMs: 10_000 })
+        await commit(chunkChange(0))
+        await commit(completing)
+        await lock.release()
+        const { upload } = await waiting
+        expect(known(upload)).toMatchObject({ status: 'completing', ledger: { chunks: [anEntry(0)] } })
+      })
+
+      it('is refused while somebody holds the upload', async () => {
+        const { id } = await begin()
+        const refused = state.lock(id, { scope: whole, waitMs: 0 })
+        await expect(refused).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      })
+
+      it('is refused to one who has gone', async () => {
+        const { id } = await begin()
+        const controller = new AbortController()
+        const refused = state.lock(id, { scope: whole, waitMs: 10_000, signal: controller.signal })
+        controller.abort()
+        await expect(refused).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      })
+    })
+
+    describe('a commit that gives the lock back', () => {
+      it('does so in the same step', async () => {
+        const { id, lock } = await begin()
+        const waiting = state.lock(id, { scope: whole, waitMs: 10_000 })
+        const after = await state.commit(id, [chunkChange(0)], { lock, expiresAt: 0, release: true })
+        expect(after?.ledger.run).toBe(1)
+        expect(lock.held).toBe(false)
+        expect((await waiting).upload?.ledger.run).toBe(1)
+      })
+
+      it('leaves nothing to release', async () => {
+        const { id, lock, commit } = await begin()
+        await state.commit(id, [chunkChange(0)], { lock, expiresAt: 0, release: true })
+        const other = await take(id)
+        await lock.release()
+        expect(other.held).toBe(true)
+        await expect(commit(chunkChange(1))).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      })
+
+      it('keeps it where it is refused', async () => {
+        const { id, lock } = await begin({ status: 'completing' })
+        const refused = state.commit(id, [chunkChange(0)], { lock, expiresAt: 0, release: true })
+        await expect(refused).rejects.toMatchObject({ code: 'UPLOAD_COMPLETED' })
+        expect(lock.held).toBe(true)
+        await expect(take(id)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      })
+
+      it('keeps it where nothing is known of the upload', async () => {
+        const { id } = anUpload().manifest
+        const lock = await take(id)
+        expect(await state.commit(id, [chunkChange(0)], { lock, expiresAt: 0, release: true })).toBeNull()
+        expect(lock.held).toBe(true)
+        await expect(take(id)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      })
+    })
+
+    describe('check', () => {
+      it('is content with a state that answers', async () => {
+        await expect(state.check()).resolves.toBeUndefined()
+      })
+    })
+
     describe('the lock of a commit', () => {
       it.each<LockScope>([{ kind: 'append' }, { kind: 'chunk', number: 0 }, whole])(
         'may be of scope $kind',
