@@ -21,6 +21,8 @@ const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 /** A client that is gone when the test has finished. */
 function client(url: string): Redis {
   const redis = new Redis(url)
+  // Servers are killed under it.
+  redis.on('error', () => undefined)
   onTestFinished(() => redis.disconnect())
   return redis
 }
@@ -64,7 +66,7 @@ describeWithOwnRedis('a Redis Cluster', () => {
   let cluster: RedisCluster
 
   beforeAll(async () => {
-    cluster = await startRedisCluster()
+    cluster = await startRedisCluster({ nodeTimeoutMs: 1000 })
   }, 60_000)
   afterAll(() => cluster.stop())
 
@@ -79,23 +81,35 @@ describeWithOwnRedis('a Redis Cluster', () => {
     for (const range of ranges) expect(range).toHaveLength(4)
   })
 
+  it('has a replica take over from a master that is killed, and finds it as a replica when it is back', async () => {
+    const [master, replica] = [cluster.masters[0]!, cluster.replicas[0]!]
+    const heir = client(replica.url)
+    await master.kill()
+    await expect.poll(() => heir.role(), { timeout: 20_000 }).toContain('master')
+    await master.restart()
+    await expect.poll(() => heir.info('replication')).toContain('connected_slaves:1')
+    await expect.poll(() => heir.cluster('INFO')).toContain('cluster_state:ok')
+  }, 40_000)
+
   it('answers for keys of every master', async () => {
     const redis = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })))
     onTestFinished(() => redis.disconnect())
     const keys = Array.from({ length: 100 }, (_, index) => `key-${index}`)
     await Promise.all(keys.map((key) => redis.set(key, key)))
     await expect(Promise.all(keys.map((key) => redis.get(key)))).resolves.toEqual(keys)
-    const sizes = await Promise.all(cluster.masters.map(({ url }) => client(url).dbsize()))
+    const sizes = await Promise.all(redis.nodes('master').map((node) => node.dbsize()))
+    expect(sizes).toHaveLength(3)
     expect(sizes.every((size) => size > 0)).toBe(true)
     expect(sizes.reduce((sum, size) => sum + size)).toBe(keys.length)
   })
 })
 
 describeWithS3('the S3 of the run', () => {
-  const s3 = new S3Client(s3Service())
+  let s3: S3Client
   let Bucket: string
 
   beforeAll(async () => {
+    s3 = new S3Client(s3Service())
     Bucket = await newBucket()
   })
   afterAll(() => s3.destroy())

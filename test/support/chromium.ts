@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { type BrowserContext, chromium } from 'playwright-core'
+import { searchPath } from './services/search-path.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
@@ -10,13 +9,7 @@ export const CHROMIUM_MISSING =
 
 /** The path of a Chromium that is installed, or null. */
 export function findChromium(): string | null {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    for (const name of NAMES) {
-      const path = join(directory, name)
-      if (isExecutable(path)) return path
-    }
-  }
-  return null
+  return searchPath(NAMES, process.env)[0] ?? null
 }
 
 /** Starts a Chromium without a window, that asks nobody on the network for anything of its own. */
@@ -36,13 +29,4 @@ export function launchChromium(executablePath: string, userDataDir: string): Pro
       '--disable-sync',
     ],
   })
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

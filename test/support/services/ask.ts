@@ -4,7 +4,7 @@ import { describe, inject, it, type TestOptions } from 'vitest'
 import type { ServiceAnswer, Services } from './service-broker.ts'
 
 /** `describe`, as far as suites need it that need a service. */
-export interface Describe {
+interface Describe {
   (title: string, body: () => void): void
   (title: string, options: TestOptions, body: () => void): void
 }

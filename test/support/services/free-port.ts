@@ -1,13 +1,17 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
+const given = new Set<number>()
+
 /**
- * A loopback port that nobody listens on. It lies below those that the kernel hands to outgoing connections, so that a
+ * A loopback port that nobody listens on, and that was not given before. It lies below those that the kernel hands to outgoing connections, so that a
  * server that is restarted finds it free again.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, 32_000)
+    if (given.has(port)) continue
+    given.add(port)
     if (await isFree(port)) return port
   }
 }

@@ -54,7 +54,8 @@ async function serve(stopped: AbortSignal): Promise<void> {
 }
 
 const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
+// More than once: npm passes on what its whole group has had already.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
 try {
   // A signal that comes while they start does not wait until they have.
   const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()))

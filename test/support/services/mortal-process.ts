@@ -41,6 +41,8 @@ export function startMortal(command: readonly string[], logFile: string, env = p
     ended,
     running: () => live.has(started),
     kill: async () => {
+      // A process that waits for the end of another does not end before it for want of something to do.
+      child.ref()
       child.kill('SIGKILL')
       await ended
     },

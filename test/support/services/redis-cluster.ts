@@ -40,6 +40,8 @@ export async function formRedisCluster(
         'cluster-port': String(bus),
         // They ping one another twice in it, and so hear soon what they have to know to begin.
         'cluster-node-timeout': '1000',
+        // No replica takes over from a master that is slow for so short a time.
+        'cluster-replica-no-failover': 'yes',
         'repl-diskless-sync-delay': '0',
         // A replica of an empty master counts as one without data until the first of these pings.
         'repl-ping-replica-period': '1',
@@ -54,7 +56,8 @@ export async function formRedisCluster(
   try {
     for (const node of begun) if (node.status === 'rejected') throw node.reason as Error
     await form(clients, nodes, buses)
-    await Promise.all(clients.map((client) => client.config('SET', 'cluster-node-timeout', nodeTimeoutMs)))
+    const settled = ['cluster-node-timeout', nodeTimeoutMs, 'cluster-replica-no-failover', 'no'] as const
+    await Promise.all(clients.map((client) => client.call('CONFIG', 'SET', ...settled)))
     return { nodes, masters: nodes.slice(0, MASTERS), replicas: nodes.slice(MASTERS), stop }
   } catch (error) {
     await stop()
