@@ -170,7 +170,7 @@ function size(name: string, value: number | string): number {
 
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
-  throw new TypeError(`holdfast: the option \`${name}\` must be ${allowed.join(' or ')}, not ${String(value)}`)
+  throw new TypeError(`holdfast: the option \`${name}\` must be ${allowed.join(' or ')}, not ${JSON.stringify(value)}`)
 }
 
 function text(name: string, value: string): string {

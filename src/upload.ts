@@ -84,6 +84,18 @@ export function gridOf(upload: StoredUpload): Grid {
   return { chunkSize: upload.manifest.chunkSize, size: upload.size }
 }
 
+/** SHA-256 (hex) of no bytes. */
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/**
+ * SHA-256 (hex) of the whole file, where it is known: recorded, or that of its only chunk, for which nothing has to be
+ * read.
+ */
+export function digestOf(upload: StoredUpload): string | null {
+  if (upload.digest !== null || upload.size === null || upload.size > upload.manifest.chunkSize) return upload.digest
+  return upload.size === 0 ? EMPTY_SHA256 : (upload.ledger.chunks.get(0)?.sha256 ?? null)
+}
+
 /** Whether the upload still takes bytes. */
 export function isOpen(upload: StoredUpload): boolean {
   return upload.status === 'initiated' || upload.status === 'uploading'

@@ -2,10 +2,10 @@ import type { Caller } from '../access.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
-import { gridOf, isOpen, type Upload } from '../upload.ts'
+import { digestOf, gridOf, isOpen, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
 import { end } from './expire.ts'
-import { keepDigest, putChecksum, wantsDigest } from './keep-digest.ts'
+import { putChecksum, wantsDigest } from './keep-digest.ts'
 import { authorised, readable } from './authorised.ts'
 import { commit, fresh, load, there } from './records.ts'
 
@@ -137,7 +137,7 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const { storage } = context
   const { id } = upload.manifest
   requireFull(upload)
-  const completing = await withOnlyDigest(context, isOpen(upload) ? await begin(context, upload, lock) : upload)
+  const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
   if (storage.readsUnfinished) await verifyDeclared(context, completing, lock)
   const { storageChecksum } = await storage.assemble(completing)
   // Only now can the bytes be read back. Whatever comes of it, nobody has been told of the file yet.
@@ -149,23 +149,16 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   await storage.record(id, { type: 'ended', status: 'uploaded', at })
   const uploaded = await commit(context, completing, [{ type: 'ended', status: 'uploaded', at }], lock)
   // A digest that was kept while the record was being written found no finished file to put it into.
-  if (file.checksum === null && uploaded.digest !== null) await putChecksum(context, file.id, uploaded.digest)
+  const digest = digestOf(uploaded)
+  if (file.checksum === null && digest !== null) await putChecksum(context, file.id, digest)
   dropTransients(context, id)
-  context.events.emit('completed', { ...file, checksum: uploaded.digest }, uploaded)
+  context.events.emit('completed', { ...file, checksum: digest }, uploaded)
   return uploaded
 }
 
 async function begin(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
   await context.storage.record(upload.manifest.id, { type: 'completing' })
   return commit(context, upload, [{ type: 'completing' }], lock)
-}
-
-/** The digest of a file of one chunk is the chunk's: nothing needs to be read for it. */
-async function withOnlyDigest(context: Context, upload: Upload): Promise<Upload> {
-  const [only, ...others] = upload.ledger.chunks.values()
-  if (upload.digest !== null || only === undefined || others.length > 0) return upload
-  await keepDigest(context, upload.manifest.id, only.sha256)
-  return fresh(context, upload.manifest.id)
 }
 
 async function verifyDeclared(context: Context, upload: Upload, lock: UploadLock): Promise<void> {
@@ -186,7 +179,9 @@ async function digestBefore(context: Context, id: string, deadline: number): Pro
   for (let attempt = 0; ; attempt += 1) {
     const upload = await load(context, id)
     const left = deadline - performance.now()
-    if (upload === null || upload.digest !== null) return upload?.digest ?? null
+    if (upload === null) return null
+    const known = digestOf(upload)
+    if (known !== null) return known
     // A follower may be about to stop when it is asked to follow: the second call starts a new one. More than that is
     // a failure, which has been reported.
     if (attempt > 2) return null
@@ -219,7 +214,7 @@ function fileRecord(upload: Upload, at: number, storageChecksum: string | undefi
     contentType: manifest.contentType,
     metadata: manifest.metadata,
     uploadedAt: at,
-    checksum: upload.digest,
+    checksum: digestOf(upload),
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
   }
 }

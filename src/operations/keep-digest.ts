@@ -1,10 +1,10 @@
-import { gridOf, isGone, type Upload } from '../upload.ts'
+import { digestOf, gridOf, isGone, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { commit, load } from './records.ts'
 
-/** Whether the bytes of a file are read back for its digest, where it is not known anyway. */
-export function wantsDigest({ options }: Context, { manifest }: Upload): boolean {
-  return options.fileChecksum === 'full' || manifest.checksum !== null
+/** Whether the bytes of a file are read back for its digest. */
+export function wantsDigest({ options }: Context, upload: Upload): boolean {
+  return digestOf(upload) === null && (options.fileChecksum === 'full' || upload.manifest.checksum !== null)
 }
 
 /** Keeps the SHA-256 of a whole file: in storage, in state, and in the file's record where the file is finished already. */

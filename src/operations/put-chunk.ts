@@ -174,7 +174,8 @@ async function storeUnderLock(
   const entry = await writer.finish(received)
   const stored = await record(context, upload, entry, lock)
   // The client will ask for the checksum with `complete`: what can be read back now is not waited for then.
-  if (context.storage.readsUnfinished && wantsDigest(context, upload)) void context.digests.follow(upload.manifest.id)
+  if (context.storage.readsUnfinished && wantsDigest(context, stored.upload))
+    void context.digests.follow(upload.manifest.id)
   return stored
 }
 

@@ -1,4 +1,4 @@
-import { isGone, isOpen, type Upload } from '../upload.ts'
+import { digestOf, isGone, isOpen, type Upload } from '../upload.ts'
 import { drive } from './complete.ts'
 import type { Context } from './context.ts'
 import { IDEMPOTENCY_MS } from './create.ts'
@@ -80,7 +80,7 @@ export class Sweeper {
     else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
     else if (isOpen(upload)) await expireIfDue(this.#context, upload)
     else if (await expireFileIfDue(this.#context, upload)) return
-    else if (upload.digest === null && wantsDigest(this.#context, upload))
+    else if (wantsDigest(this.#context, upload))
       this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
     else await this.#retire(upload)
   }
@@ -104,7 +104,8 @@ export class Sweeper {
   /** Finished, its digest known, it needs no memory: who asks for it loads it again. */
   async #retire(upload: Upload): Promise<void> {
     // A kill may have come between the digest and the file's record.
-    if (upload.digest !== null) await putChecksum(this.#context, upload.manifest.fileId, upload.digest)
+    const digest = digestOf(upload)
+    if (digest !== null) await putChecksum(this.#context, upload.manifest.fileId, digest)
     await this.#context.state.forget(upload.manifest.id)
   }
 

@@ -9,7 +9,7 @@ interface Storing {
 
 function storing(): Storing {
   let succeed = (): void => {}
-  let fail = (_: Error): void => {}
+  let fail: (error: Error) => void = () => {}
   const stored = new Promise<void>((resolve, reject) => {
     succeed = resolve
     fail = reject
@@ -17,15 +17,12 @@ function storing(): Storing {
   return { stored, succeed, fail }
 }
 
+const PENDING = Symbol('pending')
+
 /** Whether a promise has settled by the time everything that waits for nothing has run. */
 async function isSettled(work: Promise<unknown>): Promise<boolean> {
-  let settled = false
-  const done = (): void => {
-    settled = true
-  }
-  work.then(done, done)
-  await new Promise((resolve) => setImmediate(resolve))
-  return settled
+  const pending = new Promise((resolve) => setImmediate(() => resolve(PENDING)))
+  return (await Promise.race([work.catch(() => {}), pending])) !== PENDING
 }
 
 describe('chunks in flight', () => {
