@@ -1,0 +1,185 @@
+import type { Readable } from 'node:stream'
+import { UploadError } from '../../errors.ts'
+import type { FileRepository } from '../../files.ts'
+import { type GridLimits, isChunkNumber } from '../../grid.ts'
+import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
+import { MemoryHold } from '../hold.ts'
+import type { ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import { type AssembledFile, assembleUpload } from './assemble.ts'
+import { S3ChunkWriter } from './chunk-writer.ts'
+import { claimKey, sweepClaims } from './claims.ts'
+import { S3Context } from './context.ts'
+import { createUpload } from './create.ts'
+import { S3FileRecords } from './file-records.ts'
+import { isId } from './keys.ts'
+import { loadUpload } from './load.ts'
+import { resolveS3Options, type S3StorageOptions } from './options.ts'
+import { prepareBucket } from './prepare.ts'
+import { openFile, readUpload } from './reading.ts'
+import { recordChange } from './records.ts'
+import { discardUpload, forgetUpload } from './removal.ts'
+import { storageError } from './s3-error.ts'
+import { sweepLeftovers } from './sweep.ts'
+
+/**
+ * Uploads in a bucket of an object store that speaks S3. Chunk n is part n + 1 of one multipart upload; a file of one chunk
+ * is one object from the first. Any number of processes may use one bucket and prefix.
+ */
+export class S3Storage implements Storage {
+  readonly limits: GridLimits
+  readonly holdsChunks = true
+  readonly readsUnfinished = false
+  readonly files: FileRepository
+  readonly #context: S3Context
+  readonly #assemblies = new Map<string, Promise<AssembledFile>>()
+  #opened = false
+  #closing: Promise<void> | null = null
+  /** What must not be cut off by a close. */
+  readonly #running = new Set<Promise<unknown>>()
+
+  /** @throws TypeError naming the option that is wrong */
+  constructor(options: S3StorageOptions) {
+    const resolved = resolveS3Options(options)
+    this.limits = resolved.limits
+    this.#context = new S3Context(resolved)
+    this.files = new S3FileRecords((work) => this.#run(() => work(this.#context)))
+  }
+
+  async open(): Promise<void> {
+    if (this.#opened) throw new Error(`The storage in bucket ${this.#context.bucket.name} is already open.`)
+    await prepareBucket(this.#context)
+    this.#opened = true
+  }
+
+  async create(manifest: Manifest): Promise<boolean> {
+    if (!isId(manifest.id) || !isId(manifest.fileId)) throw new Error('The ids of an upload are not UUIDs.')
+    return await this.#run(() => createUpload(this.#context, manifest))
+  }
+
+  async load(id: string): Promise<StoredUpload | null> {
+    if (!isId(id)) return null
+    return await this.#run(() => loadUpload(this.#context, id))
+  }
+
+  async beginChunk(upload: StoredUpload, number: number, from: number, room: ChunkRoom = {}): Promise<ChunkWriter> {
+    return await this.#run(async () => {
+      if (isGone(upload)) throw goneError(upload.status)
+      if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+      if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
+      const place = await this.#context.place(mustBeId(upload.manifest.id))
+      const hold = room.hold ?? new MemoryHold()
+      return new S3ChunkWriter(this.#context, { upload, place, number, from, hold }, (work) => this.#run(work))
+    })
+  }
+
+  async record(id: string, change: RecordedChange): Promise<void> {
+    mustBeId(id)
+    await this.#run(() => recordChange(this.#context, id, change))
+  }
+
+  read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer> {
+    mustBeId(upload.manifest.id)
+    this.#mustBeOpen()
+    return readUpload(this.#context, upload, start, end)
+  }
+
+  async assemble(upload: StoredUpload): Promise<AssembledFile> {
+    const id = mustBeId(upload.manifest.id)
+    // One at a time: S3 answers the second of two completions with an error.
+    const underWay = this.#assemblies.get(id)
+    if (underWay !== undefined) return await underWay
+    const assembly = this.#run(() => assembleUpload(this.#context, upload)).finally(() => this.#assemblies.delete(id))
+    this.#assemblies.set(id, assembly)
+    return await assembly
+  }
+
+  async discard(upload: StoredUpload): Promise<void> {
+    if (!isId(upload.manifest.id)) return
+    await this.#run(() => discardUpload(this.#context, upload))
+  }
+
+  async forget(id: string): Promise<void> {
+    if (!isId(id)) return
+    await this.#run(() => forgetUpload(this.#context, id))
+  }
+
+  async *list(): AsyncIterable<string> {
+    const { bucket, keys } = this.#context
+    this.#mustBeOpen()
+    try {
+      for await (const folder of bucket.folders(keys.uploads)) {
+        const id = keys.folderOf(folder)
+        if (id !== null) yield id
+      }
+    } catch (error) {
+      throw storageError(error)
+    }
+  }
+
+  async sweep(before: number): Promise<void> {
+    await this.#run(async () => {
+      await sweepLeftovers(this.#context, before)
+      await sweepClaims(this.#context, before)
+    })
+  }
+
+  async openFile(fileId: string, start: number, end: number): Promise<Readable> {
+    return await this.#run(async () => {
+      if (!isId(fileId)) throw new UploadError('FILE_NOT_FOUND')
+      return await openFile(this.#context, fileId, start, end)
+    })
+  }
+
+  async claim(key: string, claim: Claim, since: number): Promise<Claim> {
+    return await this.#run(() => claimKey(this.#context, key, claim, since))
+  }
+
+  async check(): Promise<void> {
+    this.#mustBeOpen()
+    try {
+      await this.#context.bucket.check({ policy: { attempts: 2, totalMs: 3_000, stallMs: 3_000 } })
+    } catch (error) {
+      throw new UploadError('STORAGE_UNAVAILABLE', { cause: error })
+    }
+  }
+
+  /** Nothing waits for this storage to be given up: it has any number of users. */
+  async drain(): Promise<void> {}
+
+  /** Ends what is under way. The client is its owner's to destroy. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    await this.#context.settled()
+  }
+
+  #mustBeOpen(): void {
+    if (!this.#opened) throw new Error('The storage is not open: call open() first.')
+    if (this.#closing !== null) {
+      throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error('The storage is closed.') })
+    }
+  }
+
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    this.#mustBeOpen()
+    const running = work()
+    this.#running.add(running)
+    try {
+      return await running
+    } catch (error) {
+      throw storageError(error)
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+}
+
+/** An id that is none becomes no part of a key. */
+function mustBeId(id: string): string {
+  if (isId(id)) return id
+  throw new UploadError('UPLOAD_NOT_FOUND')
+}

@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { isUploadError } from '../../../../src/errors.ts'
+import type { FileRecord } from '../../../../src/files.ts'
+import { MIB } from '../../../../src/grid.ts'
+import type { S3Storage } from '../../../../src/storage/s3/index.ts'
+import type { Manifest, StoredUpload } from '../../../../src/upload.ts'
+import { internalError, type S3Fault } from '../../../support/faulty-s3.ts'
+import { describeWithS3 } from '../../../support/services/s3.ts'
+import { S3Place } from '../../../support/s3-place.ts'
+import {
+  chunkOf,
+  entryOf,
+  expectBytes,
+  gather,
+  mustLoad,
+  sha256,
+  tailOf,
+  testBytes,
+  testManifest,
+} from '../../../support/storage-suite.ts'
+
+const CHUNK = 5 * MIB
+
+/** A connection that was cut says nothing of what was done either. */
+const connectionReset = () => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+
+/** Does a step again, as a client would, where it failed in a way that passes. */
+async function again<T>(step: () => Promise<T>): Promise<T> {
+  for (let time = 0; time < 3; time += 1) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!isUploadError(error) || error.code !== 'STORAGE_UNAVAILABLE') throw error
+    }
+  }
+  return await step()
+}
+
+/** Takes an upload from its beginning to its file, on a node that knows what the bucket tells it. */
+class Life {
+  readonly manifest: Manifest
+  readonly bytes: Buffer
+  readonly #storage: S3Storage
+
+  constructor(storage: S3Storage, manifest: Manifest, bytes: Buffer) {
+    this.#storage = storage
+    this.manifest = manifest
+    this.bytes = bytes
+  }
+
+  async upload(): Promise<void> {
+    const { id } = this.manifest
+    await again(() => this.#storage.create(this.manifest))
+    await this.#suspend(0, 700)
+    await this.#suspend(700, 900)
+    await this.#finish(0, 900)
+    const { size } = this.manifest
+    if (size === null) {
+      const rest = this.bytes.length - CHUNK
+      await this.#suspendLast(rest)
+      await again(() => this.#storage.record(id, { type: 'length', size: this.bytes.length, at: 4 }))
+    } else if (this.bytes.length > CHUNK) await this.#finish(1, 0)
+    await again(() => this.#storage.record(id, { type: 'completing' }))
+    await again(async () => this.#storage.assemble({ ...(await this.#load()), status: 'completing' }))
+    await again(() => this.#storage.files.put(this.#record(null)))
+    await again(() => this.#storage.record(id, { type: 'ended', status: 'uploaded', at: 5 }))
+    await again(() => this.#storage.record(id, { type: 'digest', sha256: sha256(this.bytes) }))
+    await again(() => this.#storage.files.put(this.#record(sha256(this.bytes))))
+  }
+
+  async check(storage: S3Storage): Promise<void> {
+    const { id, fileId } = this.manifest
+    const { length } = this.bytes
+    expect(await again(() => storage.load(id))).toMatchObject({ status: 'uploaded', size: length, endedAt: 5 })
+    expect(await again(() => storage.files.get(fileId))).toEqual(this.#record(sha256(this.bytes)))
+    expectBytes(await again(async () => gather(await storage.openFile(fileId, 0, length))), this.bytes)
+    expectBytes(await again(async () => gather(storage.read(await this.#load(), 3, 800))), this.bytes.subarray(3, 800))
+  }
+
+  async remove(): Promise<void> {
+    const { id } = this.manifest
+    await again(() => this.#storage.record(id, { type: 'ended', status: 'cancelled', at: 9 }))
+    await again(async () => this.#storage.discard(await this.#load()))
+    await again(() => this.#storage.forget(id))
+    expect(await again(() => this.#storage.load(id))).toBeNull()
+  }
+
+  #load(): Promise<StoredUpload> {
+    return mustLoad(this.#storage, this.manifest.id)
+  }
+
+  async #suspend(from: number, to: number): Promise<void> {
+    await again(async () => {
+      const upload = await this.#load()
+      // The answer was lost, and the bytes are there: a client that asks is told so, and goes on from there.
+      if (upload.ledger.tail?.size === to) return
+      const writer = await this.#storage.beginChunk(upload, 0, from)
+      await writer.write([this.bytes.subarray(from, to)])
+      await writer.suspend(tailOf(0, this.bytes.subarray(0, to)))
+    })
+  }
+
+  async #suspendLast(size: number): Promise<void> {
+    const tail = this.bytes.subarray(CHUNK, CHUNK + size)
+    await again(async () => {
+      const writer = await this.#storage.beginChunk(await this.#load(), 1, 0)
+      await writer.write([tail])
+      await writer.suspend(tailOf(1, tail))
+    })
+  }
+
+  async #finish(n: number, from: number): Promise<void> {
+    await again(async () => {
+      const upload = await this.#load()
+      const chunk = chunkOf(upload, this.bytes, n)
+      const durable = upload.ledger.chunks.get(n)
+      if (durable !== undefined) {
+        expect(durable.sha256).toBe(sha256(chunk))
+        return
+      }
+      const writer = await this.#storage.beginChunk(upload, n, upload.ledger.tail?.size ?? 0)
+      expect(upload.ledger.tail?.size ?? 0).toBe(from)
+      await writer.write([chunk.subarray(from)])
+      const entry = await writer.finish(entryOf(n, chunk))
+      expect(entry.sha256).toBe(sha256(chunk))
+    })
+  }
+
+  #record(checksum: string | null): FileRecord {
+    const { id, fileId, owner, fileName, contentType, metadata } = this.manifest
+    const { length } = this.bytes
+    return {
+      id: fileId,
+      uploadId: id,
+      owner,
+      name: fileName,
+      size: length,
+      contentType,
+      metadata,
+      uploadedAt: 5,
+      checksum,
+    }
+  }
+}
+
+describeWithS3('S3Storage, whatever request fails', () => {
+  let place: S3Place
+
+  beforeEach(async () => {
+    place = await S3Place.make()
+  })
+
+  afterEach(() => place.leave())
+
+  const kinds = [
+    { kind: 'one chunk', size: 1000, deferred: false },
+    { kind: 'two chunks', size: CHUNK + 500, deferred: false },
+    { kind: 'a deferred length', size: CHUNK + 500, deferred: true },
+  ] as const
+
+  describe.each(kinds)('in the life of a file of $kind', ({ kind, size, deferred }) => {
+    it.each(['before', 'after'] as const)('once, %s it took effect', { timeout: 180_000 }, async (when) => {
+      const bytes = testBytes(size)
+      const failed: string[] = []
+      for (let nth = 0; ; nth += 1) {
+        const fault: S3Fault = { when, error: nth % 2 === 0 ? internalError() : connectionReset() }
+        // Nothing is tried again below the client: what a single failure leaves behind is seen by whoever comes next.
+        const storage = await place.open({ retry: { attempts: 1 } })
+        const life = new Life(storage, testManifest({ chunkSize: CHUNK, size: deferred ? null : size }), bytes)
+        let left = nth
+        place.s3.plan = ({ name }) => {
+          left -= 1
+          if (left !== -1) return null
+          failed.push(name)
+          return fault
+        }
+        await life.upload()
+        await life.check(storage)
+        await life.remove()
+        await storage.close()
+        place.s3.plan = () => null
+        if (left >= 0) break
+      }
+      // What was deleted beside the way may have failed; all else is gone.
+      const keys = await place.keys()
+      expect(keys.filter((key) => !key.includes('/tail/'))).toEqual([])
+      console.log(`${kind}: ${failed.length} requests failed once ${when} they took effect: ${countsOf(failed)}`)
+      expect(failed.length).toBeGreaterThan(20)
+    })
+  })
+
+  it('tries again by itself, so that nobody sees a single failure', { timeout: 60_000 }, async () => {
+    const bytes = testBytes(CHUNK + 500)
+    const storage = await place.open()
+    let turn = 0
+    place.s3.plan = () => {
+      turn += 1
+      if (turn % 3 === 0) return { when: 'before', error: internalError() }
+      return turn % 3 === 1 ? { when: 'after', error: connectionReset() } : null
+    }
+    const life = new Life(storage, testManifest({ chunkSize: CHUNK, size: bytes.length }), bytes)
+    await life.upload()
+    await life.check(storage)
+    await life.remove()
+    expect(turn).toBeGreaterThan(60)
+  })
+})
+
+/** How often each name comes, for a person to read. */
+function countsOf(names: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, count]) => `${count} ${name}`).join(', ')
+}
