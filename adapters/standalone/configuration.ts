@@ -65,6 +65,7 @@ function checkTogether(configuration: Configuration, labelOf: (name: VariableNam
       `AUTH is not set and ${labelOf('HOST')} is ${JSON.stringify(HOST)}: allowed without AUTH is a loopback host such as 127.0.0.1; AUTH=none lets anybody who reaches the server upload.`,
     )
   }
+  checkStorage(configuration, labelOf)
   if (CORS_CREDENTIALS && typeof CORS_ORIGINS === 'string') {
     throw wrong(
       labelOf('CORS_CREDENTIALS'),
@@ -76,6 +77,19 @@ function checkTogether(configuration: Configuration, labelOf: (name: VariableNam
   // The one that was written, not the other's default.
   const [name, other] = API_PREFIX === VARIABLES.API_PREFIX.default ? PATHS.toReversed() : PATHS
   throw wrong(labelOf(name ?? 'API_PREFIX'), API_PREFIX, `a path other than ${other}`)
+}
+
+/** S3 takes no smaller parts; only the last may be. */
+const LEAST_S3_CHUNK = 5 * 1024 * 1024
+
+function checkStorage(configuration: Configuration, labelOf: (name: VariableName) => string): void {
+  const { STORAGE, S3_BUCKET, CHUNK_SIZE, MAX_CHUNKS } = configuration
+  if (STORAGE !== 's3') return
+  if (S3_BUCKET === null) {
+    throw new ConfigurationError(`S3_BUCKET is not set and ${labelOf('STORAGE')} is "s3": name the bucket.`)
+  }
+  if (CHUNK_SIZE < LEAST_S3_CHUNK) throw wrong(labelOf('CHUNK_SIZE'), `${CHUNK_SIZE}`, '5MiB or more with STORAGE=s3')
+  if (MAX_CHUNKS > 10_000) throw wrong(labelOf('MAX_CHUNKS'), `${MAX_CHUNKS}`, '10000 at most with STORAGE=s3')
 }
 
 const PATHS: readonly VariableName[] = ['API_PREFIX', 'TUS_PATH']

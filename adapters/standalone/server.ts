@@ -1,7 +1,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { createUploads, UploadError } from '../../src/index.ts'
 import { failureReply } from '../../src/json/index.ts'
-import { FileStorage } from '../../src/storage/file/index.ts'
 import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
 import { rememberFailure } from '../failure-codes.ts'
@@ -11,6 +10,7 @@ import { createCloser } from './close-app.ts'
 import { type Configuration, isLoopback } from './configuration.ts'
 import { registerDocumentation } from './documentation/register-documentation.ts'
 import { registerHealth } from './health.ts'
+import { createServices } from './services.ts'
 import { completeRequestLog, RequestLog } from './request-log.ts'
 import { listenError, storageError } from './start-errors.ts'
 
@@ -19,22 +19,32 @@ import { listenError, storageError } from './start-errors.ts'
  * @throws Error in one line, for the operator, when storage or the address cannot be had
  */
 export async function startServer(configuration: Configuration, log: FastifyBaseLogger): Promise<() => Promise<void>> {
-  const { HOST, PORT, DATA_DIR, FSYNC, MAX_CHUNKS, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, TUS_PATH, API_PREFIX } =
-    configuration
-  const storage = new FileStorage({ directory: DATA_DIR, fsync: FSYNC, maxChunks: MAX_CHUNKS })
+  const { HOST, PORT, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, SPOOL_DIR, TUS_PATH, API_PREFIX } = configuration
+  const services = await createServices(configuration, log)
   const uploads = createUploads({
-    storage,
+    storage: services.storage,
+    ...(services.state === null ? {} : { state: services.state }),
     chunkSize: configuration.CHUNK_SIZE,
     ...(MAX_FILE_SIZE === null ? {} : { maxFileSize: MAX_FILE_SIZE }),
     expiresAfterMs: configuration.EXPIRES_AFTER,
     maxLifetimeMs: configuration.MAX_LIFETIME,
     ...(FILES_EXPIRE_AFTER === null ? {} : { filesExpireAfterMs: FILES_EXPIRE_AFTER }),
     memoryBudget: configuration.MEMORY_BUDGET,
+    ...(SPOOL_DIR === null ? {} : { spoolDirectory: SPOOL_DIR }),
+    spoolBudget: configuration.SPOOL_BUDGET,
+    fileChecksum: configuration.FILE_CHECKSUM,
     idleTimeoutMs: configuration.IDLE_TIMEOUT,
     onError: (error, where) => log.error({ err: error }, where),
   })
   const app = createApp(log, configuration.TRUST_PROXY)
-  const close = createCloser(app)
+  const closeApp = createCloser(app)
+  const close = async (): Promise<void> => {
+    try {
+      await closeApp()
+    } finally {
+      await services.close()
+    }
+  }
   registerHealth(app, { uploads })
   registerDocumentation(app, faceOptions(configuration))
   app.register(holdfast, { uploads, ...faceOptions(configuration) })
@@ -43,6 +53,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
   try {
     await uploads.open()
   } catch (error) {
+    await services.close()
     throw storageError(error, configuration)
   }
   try {

@@ -1,5 +1,6 @@
 import { checkPublicUrl } from '../paths.ts'
 import { parseHost, parseMountPath, parseOrigins, parseProxies } from './parse-network.ts'
+import { parseBucket, parseEndpoint, parseKeyPrefix, parseRedisPrefix, parseRedisUrl } from './parse-services.ts'
 import {
   parseChecked,
   parseCount,
@@ -67,10 +68,10 @@ const ADDRESS = {
 const STORAGE = {
   STORAGE: variable({
     default: 'file',
-    value: 'file',
-    allowed: 'file (this version has no other)',
-    about: 'where bytes are kept',
-    parse: parseOneOf('file'),
+    value: 'file|s3',
+    allowed: 'file or s3',
+    about: 'where bytes are kept: in DATA_DIR, or in an S3 bucket',
+    parse: parseOneOf('file', 's3'),
   }),
   DATA_DIR: variable({
     default: './data',
@@ -85,6 +86,52 @@ const STORAGE = {
     allowed: 'complete, chunk or off',
     about: 'what survives a power cut: finished files (complete), every chunk (chunk), or nothing for certain (off)',
     parse: parseOneOf('complete', 'chunk', 'off'),
+  }),
+  S3_BUCKET: variable({
+    default: null,
+    value: 'NAME',
+    allowed: 'the name of a bucket',
+    about: 'with STORAGE=s3: the bucket; credentials and region as every AWS tool takes them',
+    parse: parseBucket,
+  }),
+  S3_PREFIX: variable({
+    default: 'holdfast/',
+    value: 'PREFIX',
+    allowed: 'the beginning of a key, such as holdfast/, not with a slash in front',
+    about: 'what the keys of all objects begin with: nothing outside of it is ever touched',
+    parse: parseKeyPrefix,
+  }),
+  S3_ENDPOINT: variable({
+    default: null,
+    unset: "AWS's",
+    value: 'URL',
+    allowed: 'an http or https address without a path',
+    about: 'address of an S3 server that is not AWS',
+    parse: parseEndpoint,
+  }),
+  S3_FORCE_PATH_STYLE: variable({
+    default: 'off',
+    value: 'on|off',
+    allowed: 'on or off',
+    about: 'whether the bucket stands in the path in place of the host name',
+    parse: parseSwitch,
+  }),
+} as const
+
+const STATE = {
+  REDIS_URL: variable({
+    default: null,
+    value: 'URL',
+    allowed: 'an address such as redis://127.0.0.1:6379 or rediss://user:password@redis.example:6380/0',
+    about: 'state and locks in Redis, for many nodes; unset: in memory, for one process',
+    parse: parseRedisUrl,
+  }),
+  REDIS_PREFIX: variable({
+    default: 'holdfast:',
+    value: 'PREFIX',
+    allowed: 'the beginning of a key, without spaces and braces',
+    about: 'what all its keys begin with',
+    parse: parseRedisPrefix,
   }),
 } as const
 
@@ -131,17 +178,28 @@ const UPLOADS = {
   }),
 } as const
 
-/** Checked, and without effect in this version: they are not told of. */
-const SPOOL = {
+const HELD = {
   SPOOL_DIR: variable({
     default: null,
     unset: "the system's",
     value: 'DIR',
     allowed: 'a directory',
-    about: 'where bodies are held when memory is short, in private files',
+    about: 'with STORAGE=s3: where bodies are held when memory is short, in private files',
     parse: parseText,
   }),
-  SPOOL_BUDGET: variable({ default: '4GiB', ...SIZE, about: 'bytes of those files', parse: parseSize }),
+  SPOOL_BUDGET: variable({
+    default: '4GiB',
+    ...SIZE,
+    about: 'bytes of those files together; beyond it bodies wait unread',
+    parse: parseSize,
+  }),
+  FILE_CHECKSUM: variable({
+    default: 'full',
+    value: 'full|composite',
+    allowed: 'full or composite',
+    about: 'SHA-256 of every finished file (full), or only where it is known without reading the file back (composite)',
+    parse: parseOneOf('full', 'composite'),
+  }),
 } as const
 
 const ACCESS = {
@@ -193,7 +251,8 @@ export const VARIABLES = {
   ...ADDRESS,
   ...STORAGE,
   ...UPLOADS,
-  ...SPOOL,
+  ...STATE,
+  ...HELD,
   ...ACCESS,
   ...OPERATION,
 } as const satisfies Record<string, Variable<unknown>>
@@ -202,7 +261,8 @@ export const VARIABLES = {
 export const SECTIONS: readonly { readonly title: string; readonly variables: Record<string, Variable<unknown>> }[] = [
   { title: 'Address', variables: ADDRESS },
   { title: 'Storage', variables: STORAGE },
-  { title: 'Uploads', variables: UPLOADS },
+  { title: 'State', variables: STATE },
+  { title: 'Uploads', variables: { ...UPLOADS, ...HELD } },
   { title: 'Access', variables: ACCESS },
   { title: 'Operation', variables: OPERATION },
 ]

@@ -16,7 +16,8 @@ const WRONG: readonly (readonly [
   line: string,
 ])[] = [
   [{ PORT: 'abc' }, [], 'PORT is "abc": allowed is 0 to 65535; 0 picks a free one.'],
-  [{ STORAGE: 's3' }, [], 'STORAGE is "s3": allowed is file (this version has no other).'],
+  [{ STORAGE: 's4' }, [], 'STORAGE is "s4": allowed is file or s3.'],
+  [{ STORAGE: 's3' }, [], 'S3_BUCKET is not set and STORAGE is "s3": name the bucket.'],
   [{ PORT: '0' }, ['--port=abc'], '--port is "abc": allowed is 0 to 65535; 0 picks a free one.'],
   [{ LOG_LEVEL: 'a\nb' }, [], 'LOG_LEVEL is "a\\nb": allowed is trace, debug, info, warn, error, fatal or silent.'],
   [{}, ['--no-such-flag'], "Unknown option '--no-such-flag'. Try --help."],

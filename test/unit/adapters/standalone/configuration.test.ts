@@ -86,7 +86,41 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
     // A count of proxies says nothing of who sends: Fastify trusts nobody then.
     wrong: ['1', 'yes', 'proxy.example', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.0/8/8', '10.0.0.1,', ','],
   },
-  STORAGE: { unset: 'file', right: [['file', 'file']], wrong: ['s3', 'File', 'disk'] },
+  STORAGE: { unset: 'file', right: [['file', 'file']], wrong: ['S3', 'File', 'disk'] },
+  S3_BUCKET: {
+    unset: null,
+    right: [
+      ['my-bucket.example', 'my-bucket.example'],
+      ['abc', 'abc'],
+    ],
+    wrong: ['s3://bucket', 'a b', 'a/b', '-x', 'a', ' '],
+  },
+  S3_PREFIX: {
+    unset: 'holdfast/',
+    right: [
+      ['a/b/', 'a/b/'],
+      ['x', 'x'],
+    ],
+    wrong: ['/a', 'a b', '../a/', 'a/./b', 'x'.repeat(513), ' '],
+  },
+  S3_ENDPOINT: {
+    unset: null,
+    right: [
+      ['http://127.0.0.1:9000', 'http://127.0.0.1:9000'],
+      ['https://s3.example/', 'https://s3.example'],
+    ],
+    wrong: ['s3.example', '127.0.0.1:9000', 'ftp://x', 'http://s3.example/bucket', 'http://key:secret@s3.example'],
+  },
+  S3_FORCE_PATH_STYLE: { unset: false, right: [['on', true]], wrong: ['maybe', 'yes'] },
+  REDIS_URL: {
+    unset: null,
+    right: [
+      ['redis://127.0.0.1:6379', 'redis://127.0.0.1:6379'],
+      ['rediss://me:secret@redis.example:6380/2', 'rediss://me:secret@redis.example:6380/2'],
+    ],
+    wrong: ['127.0.0.1:6379', 'http://127.0.0.1', 'redis://', 'redis://a/b', 'localhost', ' '],
+  },
+  REDIS_PREFIX: { unset: 'holdfast:', right: [['app:uploads:', 'app:uploads:']], wrong: ['a b', 'a{b', '}', ' '] },
   DATA_DIR: { unset: './data', right: [['/srv/up loads', '/srv/up loads']], wrong: [' '] },
   FSYNC: {
     unset: 'complete',
@@ -106,6 +140,7 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
   MEMORY_BUDGET: { unset: 256 * MIB, ...SIZES },
   SPOOL_DIR: { unset: null, right: [['/var/spool/x', '/var/spool/x']], wrong: [' '] },
   SPOOL_BUDGET: { unset: 4096 * MIB, ...SIZES },
+  FILE_CHECKSUM: { unset: 'full', right: [['composite', 'composite']], wrong: ['none', 'sha256'] },
   AUTH: { unset: null, right: [['none', 'none']], wrong: ['jwt', 'api-key', 'off', 'None'] },
   CORS_ORIGINS: {
     unset: '*',
@@ -172,6 +207,19 @@ test('the table has every variable', () => {
 
 test('a flag that is given as nothing is wrong, as somebody wrote it', () => {
   expect(refusalOf(['--data-dir='])).toBe('--data-dir is "": allowed is a directory.')
+})
+
+test('S3 needs a bucket, and chunks as large as its parts', () => {
+  const s3 = { STORAGE: 's3', S3_BUCKET: 'acme' }
+  expect(configure([], s3)).toMatchObject({ STORAGE: 's3', S3_BUCKET: 'acme', S3_PREFIX: 'holdfast/' })
+  expect(refusalOf([], { STORAGE: 's3' })).toBe('S3_BUCKET is not set and STORAGE is "s3": name the bucket.')
+  expect(refusalOf(['--storage=s3'])).toBe('S3_BUCKET is not set and --storage is "s3": name the bucket.')
+  expect(refusalOf(['--chunk-size=1MiB'], s3)).toBe(
+    '--chunk-size is "1048576": allowed is 5MiB or more with STORAGE=s3.',
+  )
+  expect(refusalOf([], { ...s3, MAX_CHUNKS: '10001' })).toBe(
+    'MAX_CHUNKS is "10001": allowed is 10000 at most with STORAGE=s3.',
+  )
 })
 
 test('credentials go with named origins', () => {

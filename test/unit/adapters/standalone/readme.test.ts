@@ -11,7 +11,7 @@ async function readTable(): Promise<ReadonlyMap<string, string>> {
   const pairs = rows.flatMap((row) => {
     const [, names = '', defaults = ''] = row.split('|').map((cell) => cell.trim())
     const values = defaults.split(', ').map((text) => text.replaceAll('`', ''))
-    const variables = [...names.matchAll(/`([A-Z_]+)`/g)].map(([, name = '']) => name)
+    const variables = [...names.matchAll(/`([A-Z0-9_]+)`/g)].map(([, name = '']) => name)
     expect(values, row).toHaveLength(variables.length)
     return variables.map((name, n) => [name, values[n] ?? ''] as const)
   })

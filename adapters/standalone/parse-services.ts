@@ -1,0 +1,34 @@
+import { WRONG, type Parse } from './parse-values.ts'
+
+/** The name of a bucket, as S3 allows them; some servers allow more, and say themselves what they do not. */
+export const parseBucket: Parse<string> = (text) => (/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(text) ? text : WRONG)
+
+/** What keys begin with. A slash in front would make a folder without a name. */
+export const parseKeyPrefix: Parse<string> = (text) =>
+  /^[^\s/\\][^\s\\]*$/.test(text) && !text.split('/').some(isDots) && Buffer.byteLength(text) <= 512 ? text : WRONG
+
+/** An address of which nothing but scheme, host and port counts. */
+export const parseEndpoint: Parse<string> = (text) => {
+  const url = urlOf(text, ['http:', 'https:'])
+  return url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === ''
+    ? url.origin
+    : WRONG
+}
+
+/** The address of a Redis: `redis://` or `rediss://`, with user, password and the number of a database as may be. */
+export const parseRedisUrl: Parse<string> = (text) => {
+  const url = urlOf(text, ['redis:', 'rediss:'])
+  return url !== null && url.hostname !== '' && /^\/?[0-9]*$/.test(url.pathname) && url.hash === '' ? text : WRONG
+}
+
+/** What keys begin with. A brace would change in which slot of a Cluster they are. */
+export const parseRedisPrefix: Parse<string> = (text) => (/^[^\s{}]{1,200}$/.test(text) ? text : WRONG)
+
+function isDots(segment: string): boolean {
+  return segment === '.' || segment === '..'
+}
+
+function urlOf(text: string, protocols: readonly string[]): URL | null {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && protocols.includes(url.protocol) ? url : null
+}

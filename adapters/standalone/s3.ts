@@ -1,0 +1,34 @@
+import { S3Client } from '@aws-sdk/client-s3'
+import type { FastifyBaseLogger } from 'fastify'
+import { S3Storage, s3ClientOptions } from '../../src/storage/s3/index.ts'
+import type { Configuration } from './configuration.ts'
+
+/**
+ * Storage in the bucket that is configured, with credentials and region as every AWS tool takes them.
+ * @throws Error in one line, for the operator
+ */
+export async function createS3(
+  configuration: Pick<Configuration, 'S3_BUCKET' | 'S3_PREFIX' | 'S3_ENDPOINT' | 'S3_FORCE_PATH_STYLE' | 'MAX_CHUNKS'>,
+  log: FastifyBaseLogger,
+): Promise<{ readonly storage: S3Storage; close(): void }> {
+  // The SDK warns of versions that do not exist yet; an operator of this one can do nothing about it.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+  const { S3_BUCKET, S3_PREFIX, S3_ENDPOINT, S3_FORCE_PATH_STYLE, MAX_CHUNKS } = configuration
+  const client = new S3Client({
+    ...s3ClientOptions(),
+    ...(S3_ENDPOINT === null ? {} : { endpoint: S3_ENDPOINT }),
+    forcePathStyle: S3_FORCE_PATH_STYLE,
+  })
+  // Asked for now: a request would only find out later, and say less of what is missing.
+  await client.config.region().catch((error: unknown) => {
+    throw new Error('S3 has no region: set AWS_REGION, or the region of your AWS profile.', { cause: error })
+  })
+  const storage = new S3Storage({
+    client,
+    bucket: S3_BUCKET ?? '',
+    prefix: S3_PREFIX,
+    maxChunks: MAX_CHUNKS,
+    onWarning: (message) => log.warn(message),
+  })
+  return { storage, close: () => client.destroy() }
+}
