@@ -64,7 +64,7 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   // A chunk of unknown last length is full only at the grid's own size.
   if (intake.position < chunkLength(grid, number)) await suspend(work, upload, number, intake, writer)
   else if (mayBeLastMissing(work, upload)) await finishAfterOthers(work, upload, number, intake, writer)
-  else inFlight.add(finish(work, upload, number, intake, writer))
+  else inFlight.add((before) => finish(work, upload, number, intake, writer, before))
   return start + intake.position
 }
 
@@ -101,15 +101,39 @@ async function finish(
   number: number,
   intake: ChunkIntake,
   writer: ChunkWriter,
+  before: Promise<void> = Promise.resolve(),
 ): Promise<void> {
   const { context, id, lock } = work
   const received: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
   context.tailHashes.drop(id)
-  const entry = await writer.finish(received)
+  const entry = await store(context, writer, received, before)
   const changes: Change[] = [{ type: 'chunk', entry }]
   if (isLastMissing(upload, number) && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
   await commit(context, upload, changes, lock)
   await lock.giveBack(number)
+}
+
+/** Stores a chunk and awaits the one before it, where each is sent on its own beside it; else after it. */
+async function store(
+  { storage }: Context,
+  writer: ChunkWriter,
+  received: ChunkEntry,
+  before: Promise<void>,
+): Promise<ChunkEntry> {
+  if (storage.holdsChunks) {
+    // Both to their end, whatever comes of them: the lock is given back only when nothing is under way.
+    const [earlier, stored] = await Promise.allSettled([before, writer.finish(received)])
+    if (earlier.status === 'rejected') throw earlier.reason
+    if (stored.status === 'rejected') throw stored.reason
+    return stored.value
+  }
+  try {
+    await before
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+  return writer.finish(received)
 }
 
 /** Whether nothing may be missing but this chunk and those that are being stored: only counted, it is asked for every chunk. */

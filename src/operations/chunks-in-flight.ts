@@ -1,11 +1,13 @@
 /**
- * Chunks of one append that are received whole and being stored, while the next is received. They may become durable in
- * any order: the ledger's run tells how far the upload is.
+ * Chunks of one append that are received whole and being stored, while the next is received. They are stored beside each
+ * other and recorded one after the other: where one fails, none behind it is recorded either, and the offset a client is
+ * told is never beyond what it has sent.
  */
 export class ChunksInFlight {
   readonly #limit: number
   readonly #storing = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | null = null
+  #last: Promise<void> = Promise.resolve()
 
   /** `limit`: how many are stored at once. */
   constructor(limit: number) {
@@ -17,14 +19,15 @@ export class ChunksInFlight {
     return this.#storing.size
   }
 
-  /** Takes a chunk that is being stored. What goes wrong with it is told by the next call that waits. */
-  add(stored: Promise<unknown>): void {
-    const settled = stored.then(
-      () => {},
-      (error: unknown) => {
-        this.#failure ??= { error }
-      },
-    )
+  /**
+   * Stores a chunk; `store` is given the outcome of the one before it. What goes wrong is told by the next call that waits.
+   */
+  add(store: (before: Promise<void>) => Promise<void>): void {
+    const stored = store(this.#last)
+    this.#last = stored
+    const settled = stored.catch((error: unknown) => {
+      this.#failure ??= { error }
+    })
     const tracked = settled.finally(() => this.#storing.delete(tracked))
     this.#storing.add(tracked)
   }
