@@ -9,7 +9,11 @@ import type { Lock, Locker } from '@tus/utils'
  */
 export type LockScope =
   | { readonly kind: 'append' }
-  | { readonly kind: 'chunk'; readonly number: number }
+  | {
+      readonly kind: 'chunk'
+      /** From 0. */
+      readonly number: number
+    }
   | { readonly kind: 'whole' }
 
 /** How a lock is asked for. */

@@ -11,8 +11,8 @@ export async function progress(context: Context, id: string, caller: Caller): Pr
   return withSpeed(context, await readable(context, id, caller))
 }
 
-/** A place where nobody writes: it waits for nobody but who cancels, completes or expires the upload. */
-const NO_CHUNK = { kind: 'chunk', number: -1 } as const
+/** A chunk that no upload has: it waits for nobody but who cancels, completes or expires the upload. */
+const NO_CHUNK = { kind: 'chunk', number: Number.MAX_SAFE_INTEGER } as const
 
 /** See {@link Uploads.resume}. */
 export async function resume(context: Context, id: string, caller: Caller): Promise<Progress> {

@@ -45,9 +45,10 @@ export class Leases {
     if (!party.isOver && party.dueAt < this.#firesAt) this.#fireAt(party.dueAt)
   }
 
-  /** Looks at everybody who may have missed a message. */
+  /** Looks at everybody who may have missed a message, now. */
   lookAround(): void {
     for (const party of this.#parties.values()) party.lookAgain()
+    if (this.#firesAt <= performance.now()) this.#fire()
   }
 
   /** Renews nothing any more, and refuses all who wait. */

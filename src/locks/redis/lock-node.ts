@@ -123,6 +123,15 @@ export class LockNode implements PartyHost {
   }
 
   async #enter(party: Party, script?: AcquireScript): Promise<void> {
+    try {
+      await answered(this.#sendWish(party, script), this.commandTimeoutMs)
+    } catch (error) {
+      party.isLooking = false
+      party.failed(error as Error)
+    }
+  }
+
+  async #sendWish(party: Party, script: AcquireScript | undefined): Promise<void> {
     const { scope, waitMs, ask = false, onAsked } = party.request
     const wish = {
       token: party.token,
@@ -136,23 +145,15 @@ export class LockNode implements PartyHost {
     const sentAt = performance.now()
     party.isLooking = true
     party.sentAt(sentAt)
-    const reply = this.scripts.acquire(party.key, wish, script)
-    reply.then(
-      (values) => {
-        party.isLooking = false
-        const standing = readStanding(values)
-        // Too late: nobody waits for it any more.
-        if (party.isOver) return standing.waits || standing.holds ? this.#sayGoodbye(party) : undefined
-        party.reply = values.slice(STANDING_VALUES)
-        return party.heard(standing, sentAt)
-      },
-      () => {},
-    )
-    try {
-      await answered(reply, this.commandTimeoutMs)
-    } catch (error) {
-      party.isLooking = false
-      party.failed(error as Error)
+    const reply = await this.scripts.acquire(party.key, wish, script)
+    party.isLooking = false
+    const standing = readStanding(reply)
+    if (!party.isOver) {
+      party.reply = reply.slice(STANDING_VALUES)
+      party.heard(standing, sentAt)
+    } else if (standing.waits || standing.holds) {
+      // Too late: nobody waits for it any more.
+      await this.#sayGoodbye(party)
     }
   }
 

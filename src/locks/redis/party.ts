@@ -157,7 +157,6 @@ export class Party {
   }
 
   lose(): void {
-    if (this.isOver) return
     this.end()
     this.#host.lost(this)
   }

@@ -1,3 +1,4 @@
+import { UploadError } from '../../errors.ts'
 import { answered } from '../../redis/script.ts'
 import type { LockScope, MoveOptions, UploadLock } from '../locker.ts'
 import type { LockScripts, Move, Standing } from './lock-scripts.ts'
@@ -56,8 +57,10 @@ export class RedisLock implements UploadLock {
     try {
       await turn.over
     } catch (error) {
+      // Its wish may be in the queue still, or be granted just now.
+      const stays = party.turn === turn && !party.isOver ? this.#stay().catch(() => {}) : undefined
       // Before the refusal is told, the wish is out of the queue, unless Redis is away.
-      await this.#stay().catch(() => {})
+      if (error instanceof UploadError && error.code === 'UPLOAD_LOCKED') await stays
       throw error
     } finally {
       if (party.turn === turn) party.turn = null
@@ -85,8 +88,11 @@ export class RedisLock implements UploadLock {
     try {
       const standing = await this.#send({ chunk, move, waits })
       if (party.turn !== turn) return
+      if (!waits && standing.move !== move) {
+        party.turn = null
+        turn?.refuse(locked())
+      }
       party.heard(standing, null)
-      if (!waits) turn?.refuse(locked())
     } catch (error) {
       turn?.refuse(error as Error)
     }

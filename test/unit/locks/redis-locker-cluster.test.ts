@@ -1,7 +1,10 @@
 import * as fc from 'fast-check'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { LOCK_LUA } from '../../../src/locks/redis/lock-lua.ts'
 import type { RedisLocker } from '../../../src/locks/redis-locker.ts'
+import { uploadKey } from '../../../src/redis/key.ts'
+import { RedisScript } from '../../../src/redis/script.ts'
 import { lockSteps, playLockStory } from '../../support/locker-model.ts'
 import { describeLocker } from '../../support/locker-suite.ts'
 import { lockerNodes } from '../../support/redis-lockers.ts'
@@ -36,12 +39,16 @@ describeWithOwnRedis('RedisLocker over a Cluster', () => {
   it('keeps what belongs to an upload in one slot, whatever its id', async () => {
     const nodes = lockerNodes([connect()])
     const [locker] = nodes.lockers
+    const script = new RedisScript(`${LOCK_LUA}
+redis.call('SET', KEYS[2], 1, 'PX', 100)
+return locks.acquire(KEYS[1], locks.now(), ARGV)`)
     for (const id of ['', '}', '{}', '}{', 'a}b{c', '%', '%7B', 'files/ü 😀?x=1', '|:,']) {
-      const holder = await locker!.acquire(id, { scope: { kind: 'append' }, waitMs: 0 })
-      await holder.moveTo(1, { waitMs: 0 })
+      const by = { script, keys: [uploadKey(nodes.prefix, id, 'other')], args: [] }
+      const { lock } = await locker!.acquireBy(id, { scope: { kind: 'append' }, waitMs: 0 }, by)
+      await lock.moveTo(1, { waitMs: 0 })
       const refused = locker!.acquire(id, { scope: { kind: 'whole' }, waitMs: 0 })
       await expect(refused).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
-      await holder.release()
+      await lock.release()
     }
     await nodes.close()
   })
@@ -72,7 +79,7 @@ describeWithOwnRedis('RedisLocker over a Cluster', () => {
   /** Where the master of a key's slot listens, and its replica. */
   async function masterOf(key: string): Promise<{ readonly port: number; readonly replicaPort: number }> {
     const client = new Redis(cluster.masters[0]!.url)
-    const slot = Number(await client.cluster('KEYSLOT', key))
+    const slot = await client.cluster('KEYSLOT', key)
     const ranges = await client.cluster('SLOTS')
     client.disconnect()
     const [, , ...nodes] = ranges.find(([first, last]) => first <= slot && slot <= last)!

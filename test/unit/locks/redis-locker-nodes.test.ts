@@ -71,12 +71,16 @@ describeWithOwnRedis('RedisLocker, on several nodes', () => {
 
   it('takes one command to be refused where it may not wait, and no listener', async () => {
     const lock = await here.acquire(id, { ...patient, scope: append })
+    const writer = await there.acquire(id, { ...patient, scope: chunk(0) })
+    await lock.moveTo(1, patient)
     await redis.config('RESETSTAT')
     await expect(there.acquire(id, { scope: whole, waitMs: 0, ask: true })).rejects.toMatchObject(LOCKED)
-    await expect(lock.moveTo(0, { waitMs: 0 })).resolves.toBeUndefined()
+    expect(await calls('evalsha')).toBe(1)
+    await expect(lock.moveTo(0, { waitMs: 0 })).rejects.toMatchObject(LOCKED)
     expect(await calls('evalsha')).toBe(2)
     expect(await subscribers()).toBe(0)
     await lock.release()
+    await writer.release()
   })
 
   it('lets one in at a time, however many fight for it', async () => {
@@ -180,7 +184,7 @@ describeWithOwnRedis('RedisLocker, on several nodes', () => {
 
   describe('where messages are lost', () => {
     /** Holds back, or refuses, what the locker's listener subscribes to. */
-    function withSubscribe(subscribe: (really: () => Promise<unknown>) => Promise<unknown>, leaseMs = 15_000) {
+    function withSubscribe(subscribe: (really: () => Promise<unknown>) => Promise<unknown>) {
       const client = new Redis(server.url)
       let held: Promise<void> = Promise.resolve()
       const answers = {
@@ -210,7 +214,7 @@ describeWithOwnRedis('RedisLocker, on several nodes', () => {
           }
         },
       }
-      const locker = new RedisLocker({ redis: lender, prefix: nodes.prefix, leaseMs })
+      const locker = new RedisLocker({ redis: lender, prefix: nodes.prefix })
       const close = async () => {
         await locker.close()
         client.disconnect()
@@ -317,7 +321,7 @@ describeWithOwnRedis('RedisLocker, on several nodes', () => {
     })
 
     it('looks by itself when a lease ends that nobody renews, and hardly before', async () => {
-      const { locker, close, sent } = withSubscribe((really) => really(), 3000)
+      const { locker, close, sent } = withSubscribe((really) => really())
       await redis.eval(
         `${LOCK_LUA} return locks.acquire(KEYS[1], locks.now(), ARGV)`,
         1,
