@@ -140,9 +140,10 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
   return Object.freeze(resolved)
 }
 
-/** A chunk that is held whole cannot be larger than the room there is for one. */
+/** A chunk that is held whole cannot be larger than the room there is for one; and one alone must not take all the files. */
 function heldLimits(limits: GridLimits, memoryBudget: number, spoolBudget: number): GridLimits {
-  const largest = Math.max(heldMemory(memoryBudget), spoolBudget)
+  const inFile = Math.min(spoolBudget, Math.max(limits.minChunkSize, Math.floor(spoolBudget / 8)))
+  const largest = Math.max(heldMemory(memoryBudget), inFile)
   if (largest >= limits.minChunkSize) return { ...limits, maxChunkSize: Math.min(limits.maxChunkSize, largest) }
   throw new TypeError(
     `holdfast: neither \`memoryBudget\` nor \`spoolBudget\` has room for a chunk: this storage holds ${limits.minChunkSize} bytes at the least`,

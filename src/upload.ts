@@ -68,7 +68,7 @@ export type Change =
   | { readonly type: 'tail'; readonly tail: Tail }
   | { readonly type: 'length'; readonly size: number; readonly at: number }
   | { readonly type: 'completing' }
-  /** `ofFile`: a finished file's own time is over. An expiry without it came too late, and takes no file away. */
+  /** `ofFile`: a finished file is taken away. An end without it was meant for an unfinished upload, and came too late. */
   | { readonly type: 'ended'; readonly status: EndStatus; readonly at: number; readonly ofFile?: true }
   | { readonly type: 'digest'; readonly sha256: string }
   /** Nothing but a sign of life: moves the expiry. */
@@ -183,9 +183,9 @@ function end<U extends StoredUpload>(upload: U, { status, at, ofFile }: Extract<
   return { ...upload, status, endedAt: at }
 }
 
-/** Whether an end takes a finished file away: it is removed, by whoever may, as `cancelled`, or its own time is over. */
+/** Whether an end takes a finished file away: it was removed by whoever may (`cancelled`), or its own time is over. */
 export function endsFile(status: EndStatus, ofFile: boolean | undefined): boolean {
-  return status === 'cancelled' || (status === 'expired' && ofFile === true)
+  return ofFile === true && (status === 'cancelled' || status === 'expired')
 }
 
 function lengthError(upload: StoredUpload): UploadError {

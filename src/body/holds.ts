@@ -13,6 +13,12 @@ export interface HoldsOptions {
   readonly spoolDirectory: string
 }
 
+/** What is spoken for. */
+interface Claimed {
+  readonly memory: boolean
+  readonly files: boolean
+}
+
 interface Waiting {
   readonly bytes: number
   readonly grant: (hold: Hold) => void
@@ -50,24 +56,28 @@ export class Holds {
 
   /**
    * Room for `bytes`, in turn. It is given back by the hold's `drop`.
-   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first
+   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first; `STORAGE_UNAVAILABLE` where there never is so much
    */
   async take(bytes: number, gone: AbortSignal): Promise<Hold> {
-    if (bytes > this.largest) throw new Error(`There is room for ${this.largest} bytes at most, not for ${bytes}.`)
-    const hold = this.#waiting.length === 0 ? this.#reserve(bytes) : null
-    return hold ?? this.#turn(bytes, gone)
+    if (bytes > this.largest) {
+      throw new UploadError('STORAGE_UNAVAILABLE', {
+        message: `The chunks of this upload have ${bytes} bytes; this server has room for ${this.largest}.`,
+      })
+    }
+    return this.#reserve(bytes, this.#claimed()) ?? this.#turn(bytes, gone)
   }
 
-  #reserve(bytes: number): Hold | null {
+  /** Room in memory, or else in a file, unless somebody waits for that already. */
+  #reserve(bytes: number, claimed: Claimed): Hold | null {
     const { memory, spool, spoolDirectory } = this.#options
-    if (this.#inMemory + bytes <= memory) {
+    if (!claimed.memory && this.#inMemory + bytes <= memory) {
       this.#inMemory += bytes
       return new MemoryHold(() => {
         this.#inMemory -= bytes
         this.#wake()
       })
     }
-    if (this.#inFiles + bytes > spool) return null
+    if (claimed.files || this.#inFiles + bytes > spool) return null
     this.#inFiles += bytes
     return new SpoolFile(spoolDirectory, () => {
       this.#inFiles -= bytes
@@ -75,12 +85,27 @@ export class Holds {
     })
   }
 
+  /** What those who wait have a claim on: one that could never be in memory keeps nobody out of it. */
+  #claimed(): Claimed {
+    const { memory, spool } = this.#options
+    return {
+      memory: this.#waiting.some(({ bytes }) => bytes <= memory),
+      files: this.#waiting.some(({ bytes }) => bytes <= spool),
+    }
+  }
+
   #wake(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const hold = this.#reserve(next.bytes)
-      if (hold === null) return
-      this.#waiting.shift()
-      next.grant(hold)
+    const { memory, spool } = this.#options
+    const claimed = { memory: false, files: false }
+    for (const next of this.#waiting.slice()) {
+      const hold = this.#reserve(next.bytes, claimed)
+      if (hold === null) {
+        claimed.memory ||= next.bytes <= memory
+        claimed.files ||= next.bytes <= spool
+      } else {
+        this.#waiting.splice(this.#waiting.indexOf(next), 1)
+        next.grant(hold)
+      }
     }
   }
 

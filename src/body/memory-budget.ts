@@ -2,6 +2,8 @@ import { UploadError } from '../errors.ts'
 
 /** The least that a body works with, bytes: below it more bodies wait, so that none crawls. */
 const LEAST_SHARE = 256 * 1024
+/** The same where a body is held elsewhere, and this is only what is read ahead of it. */
+export const LEAST_READ_AHEAD = 64 * 1024
 /** The most that a body can use, bytes: more makes nothing faster. */
 const LARGEST_SHARE = 8 * 1024 * 1024
 
@@ -11,12 +13,14 @@ const LARGEST_SHARE = 8 * 1024 * 1024
  */
 export class MemoryBudget {
   readonly #bytes: number
+  readonly #least: number
   readonly #waiting: (() => void)[] = []
   #places = 0
 
-  /** `bytes`: the budget. */
-  constructor(bytes: number) {
+  /** `bytes`: the budget. `least`: the least share of a body. */
+  constructor(bytes: number, least = LEAST_SHARE) {
     this.#bytes = bytes
+    this.#least = least
   }
 
   /** How many bodies have a place. */
@@ -32,7 +36,7 @@ export class MemoryBudget {
   /** Bytes that each body may hold now; it changes as others come and go. */
   get share(): number {
     const equal = Math.floor(this.#bytes / Math.max(1, this.#places))
-    return Math.min(LARGEST_SHARE, Math.max(LEAST_SHARE, equal))
+    return Math.min(LARGEST_SHARE, Math.max(this.#least, equal))
   }
 
   /**
@@ -52,7 +56,7 @@ export class MemoryBudget {
   }
 
   #isFull(): boolean {
-    return (this.#places + 1) * LEAST_SHARE > Math.max(this.#bytes, LEAST_SHARE)
+    return (this.#places + 1) * this.#least > Math.max(this.#bytes, this.#least)
   }
 
   #turn(gone: AbortSignal): Promise<void> {

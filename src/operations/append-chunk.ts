@@ -1,7 +1,7 @@
 import type { Hash } from 'node:crypto'
 import type { LiveBody } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
-import { UploadError } from '../errors.ts'
+import { isUploadError, UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkLength, chunkStart } from '../grid.ts'
 import type { ChunkEntry, Tail } from '../ledger.ts'
 import type { UploadLock } from '../locks/locker.ts'
@@ -64,7 +64,7 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   // A chunk of unknown last length is full only at the grid's own size.
   if (intake.position < chunkLength(grid, number)) await suspend(work, upload, number, intake, writer)
   else if (mayBeLastMissing(work, upload)) await finishAfterOthers(work, upload, number, intake, writer)
-  else inFlight.add((before) => finish(work, upload, number, intake, writer, before))
+  else inFlight.add((before) => finish(work, upload, number, intake, writer, { before }))
   return start + intake.position
 }
 
@@ -91,6 +91,13 @@ async function fill({ body }: Append, intake: ChunkIntake, first: readonly Buffe
   }
 }
 
+interface FinishOptions {
+  /** What becomes of the chunk before, which is being stored. */
+  readonly before?: Promise<void>
+  /** Whether nothing else is missing. */
+  readonly isLast?: boolean
+}
+
 /**
  * The chunk is full. Killed before the record, only bytes that nobody was told of are lost; after it a merge finds the
  * chunk. The last chunk brings `completing` with it, so that an upload whose client goes now is finished all the same.
@@ -101,16 +108,31 @@ async function finish(
   number: number,
   intake: ChunkIntake,
   writer: ChunkWriter,
-  before: Promise<void> = Promise.resolve(),
+  { before = Promise.resolve(), isLast = false }: FinishOptions,
 ): Promise<void> {
   const { context, id, lock } = work
   const received: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
   context.tailHashes.drop(id)
+  await mustHold(lock, writer)
   const entry = await store(context, writer, received, before)
   const changes: Change[] = [{ type: 'chunk', entry }]
-  if (isLastMissing(upload, number) && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
-  await commit(context, upload, changes, lock)
+  if (isLast && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
+  // The first stays: where a lease has failed, another may have been there with other bytes.
+  try {
+    if (await isOther(work, await commit(context, upload, changes, lock), entry)) throw conflict(upload, number)
+  } catch (error) {
+    if (isUploadError(error) && error.code === 'UPLOAD_LOCKED') await isOther(work, await fresh(context, id), entry)
+    throw error
+  }
   await lock.giveBack(number)
+}
+
+/** Whether other bytes are recorded for a chunk that was stored; then no recovery may take these for it. */
+async function isOther({ context }: Append, upload: Upload, entry: ChunkEntry): Promise<boolean> {
+  const first = upload.ledger.chunks.get(entry.number)
+  if (first === undefined || first.sha256 === entry.sha256) return false
+  await context.storage.defend(upload, first)
+  return true
 }
 
 /** Stores a chunk and awaits the one before it, where each is sent on its own beside it; else after it. */
@@ -150,13 +172,15 @@ async function finishAfterOthers(
   intake: ChunkIntake,
   writer: ChunkWriter,
 ): Promise<void> {
+  let now: Upload
   try {
     await work.inFlight.stored()
+    now = await fresh(work.context, work.id)
   } catch (error) {
     await writer.abort()
     throw error
   }
-  await finish(work, await fresh(work.context, work.id), number, intake, writer)
+  await finish(work, now, number, intake, writer, { isLast: isLastMissing(now, number) })
 }
 
 /** Whether nothing but this chunk is missing. */
@@ -192,19 +216,32 @@ async function suspend(
     await writer.abort()
     throw error
   }
+  await mustHold(lock, writer)
   const tail: Tail = { number, size: intake.position, sha256: intake.digest() }
   await writer.suspend(tail)
   context.tailHashes.keep(id, tail, intake.hash)
-  await commit(context, upload, [{ type: 'tail', tail }], lock)
+  const { ledger } = await commit(context, upload, [{ type: 'tail', tail }], lock)
+  // Where a lease has failed another may have been faster, with whatever bytes: its client is told no more than that.
+  if (ledger.tail?.number !== number || ledger.tail.sha256 !== tail.sha256) throw cannotCompare()
+}
+
+/** Where a lock was lost another may be at these bytes, or past them: what he is told of must stand, so they are dropped. */
+async function mustHold(lock: UploadLock, writer: ChunkWriter): Promise<void> {
+  if (lock.held) return
+  await writer.abort()
+  throw new UploadError('UPLOAD_LOCKED')
 }
 
 async function compare(work: Append, upload: Upload, durable: ChunkEntry, intake: ChunkIntake): Promise<void> {
   if (intake.remaining > 0 && !work.context.storage.readsUnfinished) throw cannotCompare()
   const expected = intake.remaining === 0 ? durable.sha256 : await durableDigest(work, upload, durable, intake.position)
-  if (intake.digest() === expected) return
-  throw new UploadError('CHUNK_CONFLICT', {
-    message: `Other bytes are already stored at offset ${chunkStart(gridOf(upload), durable.number)}. Nothing was changed.`,
-    details: { chunkNumber: durable.number },
+  if (intake.digest() !== expected) throw conflict(upload, durable.number)
+}
+
+function conflict(upload: Upload, chunkNumber: number): UploadError {
+  return new UploadError('CHUNK_CONFLICT', {
+    message: `Other bytes are already stored at offset ${chunkStart(gridOf(upload), chunkNumber)}. Nothing was changed.`,
+    details: { chunkNumber },
   })
 }
 

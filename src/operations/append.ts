@@ -10,6 +10,7 @@ import { ChunksInFlight } from './chunks-in-flight.ts'
 import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
+import { healing } from './heal.ts'
 import { commit, fresh, lockUpload, recover, speedometerOf, there } from './records.ts'
 
 /** A body to append. */
@@ -47,7 +48,7 @@ export async function append(context: Context, id: string, input: AppendInput, c
     const { lock, upload: now } = await lockAppend(context, id, body)
     let appended: Upload
     try {
-      appended = await appendUnderLock(context, now, input, body, lock)
+      appended = await healing(context, id, () => appendUnderLock(context, now, input, body, lock))
     } finally {
       await lock.release()
     }

@@ -2,12 +2,13 @@ import type { Caller } from '../access.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
-import { digestOf, gridOf, isOpen, type Upload } from '../upload.ts'
+import { digestOf, gridOf, isGone, isOpen, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
-import { end } from './expire.ts'
+import { forgetUpload } from './heal.ts'
+import { discard, end } from './expire.ts'
 import { putChecksum, wantsDigest } from './keep-digest.ts'
 import { authorised, readable } from './authorised.ts'
-import { commit, fresh, load, there } from './records.ts'
+import { commit, fresh, learn, load, mustHold, there } from './records.ts'
 
 /** How a completion is asked for. */
 export interface CompleteInput {
@@ -116,17 +117,17 @@ async function completeUnderLock(context: Context, id: string): Promise<Upload> 
     // Storage has found that it does not hold what it had confirmed (a failed fsync): what is remembered here is not to
     // be repeated, and a merge would keep it.
     if (isUploadError(error) && error.code === 'CHUNKS_MISSING') await forgetUpload(context, id)
+    if (isUploadError(error) && error.status === 410) await learnEnd(context, id)
     throw error
   } finally {
     await lock.release()
   }
 }
 
-/** Forgets an upload, and what was read of its bytes: they come anew. */
-async function forgetUpload(context: Context, id: string): Promise<void> {
-  await context.state.forget(id)
-  context.digests.drop(id)
-  dropTransients(context, id)
+/** Storage has another end, of which its maker may not have come to tell state: what was made here is nobody's. */
+async function learnEnd(context: Context, id: string): Promise<void> {
+  const upload = await learn(context, id)
+  if (upload !== null && isGone(upload)) await discard(context, upload)
 }
 
 /**
@@ -145,14 +146,29 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const at = context.options.now()
   const known = await fresh(context, id)
   const file = fileRecord(known, at, storageChecksum)
+  mustHold(lock)
   await storage.files.put(file)
   await storage.record(id, { type: 'ended', status: 'uploaded', at })
-  const uploaded = await commit(context, completing, [{ type: 'ended', status: 'uploaded', at }], lock)
+  try {
+    return await commitUploaded(context, completing, file, lock)
+  } finally {
+    // The file is there, whatever becomes of state's knowledge of it.
+    context.events.emit('completed', file, { ...known, status: 'uploaded', endedAt: at })
+  }
+}
+
+async function commitUploaded(
+  context: Context,
+  completing: Upload,
+  file: FileRecord,
+  lock: UploadLock,
+): Promise<Upload> {
+  const change = { type: 'ended', status: 'uploaded', at: file.uploadedAt } as const
+  const uploaded = await commit(context, completing, [change], lock)
   // A digest that was kept while the record was being written found no finished file to put it into.
   const digest = digestOf(uploaded)
   if (file.checksum === null && digest !== null) await putChecksum(context, file.id, digest)
-  dropTransients(context, id)
-  context.events.emit('completed', { ...file, checksum: digest }, uploaded)
+  dropTransients(context, file.uploadId)
   return uploaded
 }
 

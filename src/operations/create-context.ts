@@ -1,6 +1,6 @@
 import { Bodies } from '../body/bodies.ts'
 import { Holds } from '../body/holds.ts'
-import { MemoryBudget } from '../body/memory-budget.ts'
+import { LEAST_READ_AHEAD, MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
 import { UploadEvents } from '../events.ts'
 import { heldMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
@@ -41,5 +41,8 @@ export function createContext(chosen: UploadsOptions): Context {
 function createBodies({ idleTimeoutMs, memoryBudget, spoolBudget, spoolDirectory, storage }: ResolvedOptions): Bodies {
   const held = storage.holdsChunks ? heldMemory(memoryBudget) : 0
   const holds = new Holds({ memory: held, spool: spoolBudget, spoolDirectory })
-  return new Bodies(idleTimeoutMs, new MemoryBudget(memoryBudget - held), holds)
+  const budget = storage.holdsChunks
+    ? new MemoryBudget(memoryBudget - held, LEAST_READ_AHEAD)
+    : new MemoryBudget(memoryBudget)
+  return new Bodies(idleTimeoutMs, budget, holds)
 }

@@ -1,8 +1,11 @@
 import { isUploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
-import { isOpen, type GoneStatus, type Upload } from '../upload.ts'
+import { isOpen, type Change, type GoneStatus, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
-import { commit, load } from './records.ts'
+import { commit, learn, load, mustHold } from './records.ts'
+
+/** What says nothing of which end stands. */
+const PASSING: ReadonlySet<string> = new Set(['STORAGE_UNAVAILABLE', 'STORAGE_FULL', 'STATE_UNAVAILABLE'])
 
 /**
  * Carries out an expiry that is due, and returns the upload as it is then. Expiry is a recorded transition: while
@@ -64,15 +67,38 @@ export async function idle(context: Context, id: string): Promise<UploadLock | n
  * deleted: killed before the record, the upload lives; after it, it is gone, and the sweeper deletes what is left.
  */
 export async function end(context: Context, upload: Upload, status: GoneStatus, lock: UploadLock): Promise<Upload> {
-  const ofFile = status === 'expired' && upload.status === 'uploaded' ? ({ ofFile: true } as const) : {}
+  const ofFile = upload.status === 'uploaded' ? ({ ofFile: true } as const) : {}
   const change = { type: 'ended', status, at: context.options.now(), ...ofFile } as const
-  await context.storage.record(upload.manifest.id, change)
-  const ended = await commit(context, upload, [change], lock)
+  const ended = await recordEnd(context, upload, change, lock)
   dropTransients(context, upload.manifest.id)
   context.digests.drop(upload.manifest.id)
   context.events.emit(status, ended)
   await discard(context, ended)
   return ended
+}
+
+/**
+ * Storage's record decides, whatever has become of the lock meanwhile: state learns which end stands, this one or the one
+ * that kept it out.
+ */
+async function recordEnd(
+  context: Context,
+  upload: Upload,
+  change: Extract<Change, { type: 'ended' }>,
+  lock: UploadLock,
+): Promise<Upload> {
+  const { id } = upload.manifest
+  // Stopped past its lease, this node knows by its own clock that another may have gone on.
+  mustHold(lock)
+  try {
+    await context.storage.record(id, change)
+    return await commit(context, upload, [change], lock)
+  } catch (error) {
+    if (!isUploadError(error) || PASSING.has(error.code)) throw error
+    const ended = await learn(context, id)
+    if (ended?.status === change.status) return ended
+    throw error
+  }
 }
 
 /**

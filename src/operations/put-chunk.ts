@@ -11,6 +11,7 @@ import type { Hold } from '../storage/storage.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
+import { healing } from './heal.ts'
 import { wantsDigest } from './keep-digest.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 
@@ -36,9 +37,7 @@ export interface StoredChunk {
 
 /** See {@link Uploads.putChunk}. */
 export async function putChunk(context: Context, id: string, input: ChunkInput, caller: Caller): Promise<StoredChunk> {
-  // It is looked at again under the lock.
-  const upload = there(await authorised(context, id, 'write', caller, { recent: true }))
-  checkPlace(context, upload, input)
+  const upload = await placed(context, id, input, caller)
   const body = context.bodies.open(input.body, input.signal)
   try {
     // Before any lock: whoever holds one never waits for memory.
@@ -49,6 +48,23 @@ export async function putChunk(context: Context, id: string, input: ChunkInput, 
     return await store(context, upload, input, body)
   } finally {
     body.close()
+  }
+}
+
+/**
+ * The upload, if this chunk has a place in it. What this process saw last will do to let it in: it is looked at again
+ * under the lock. It will not do to refuse it: a length may have been declared elsewhere.
+ */
+async function placed(context: Context, id: string, input: ChunkInput, caller: Caller): Promise<Upload> {
+  const seen = await authorised(context, id, 'write', caller, { recent: true })
+  try {
+    checkPlace(context, there(seen), input)
+    return seen
+  } catch (error) {
+    if (!isUploadError(error)) throw error
+    const now = await fresh(context, id)
+    checkPlace(context, now, input)
+    return now
   }
 }
 
@@ -82,20 +98,13 @@ async function resent(
   input: ChunkInput,
   body: LiveBody,
 ): Promise<StoredChunk> {
-  const entry = await compare(upload, durable, input, body)
-  const now = await fresh(context, upload.manifest.id)
-  // Storage may have lost it meanwhile (a failed fsync).
-  if (!now.ledger.chunks.has(input.number)) throw new UploadError('UPLOAD_LOCKED')
-  return { entry, upload: now }
-}
-
-/** The same bytes for a durable chunk are no error, whatever the state; other bytes change nothing. */
-async function compare(upload: Upload, durable: ChunkEntry, input: ChunkInput, body: LiveBody): Promise<ChunkEntry> {
-  const hash = createHash('sha256')
-  const intake = new ChunkIntake({ length: chunkLength(gridOf(upload), input.number), position: 0, hash, writer: null })
+  const intake = new ChunkIntake({ length: durable.size, position: 0, hash: createHash('sha256'), writer: null })
   await receive(intake, input, body)
-  if (intake.digest() === durable.sha256) return durable
-  throw conflict(input.number, { storedChecksum: durable.sha256, receivedChecksum: intake.digest() })
+  // While it came storage may have lost the chunk (a failed fsync), or another node may have found that it had.
+  const now = await fresh(context, upload.manifest.id)
+  if (!now.ledger.chunks.has(input.number)) throw new UploadError('UPLOAD_LOCKED')
+  // The same bytes for a durable chunk are no error, whatever the state; other bytes change nothing.
+  return standing({ ...durable, sha256: intake.digest() }, now)
 }
 
 async function store(context: Context, seen: Upload, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
@@ -125,7 +134,7 @@ async function storeHeld(
     },
   })
   try {
-    return await storeUnderLock(context, upload, input, body, lock, hold)
+    return await healing(context, id, () => storeUnderLock(context, upload, input, body, lock, hold))
   } catch (error) {
     if (!asked) throw error
     await lock.release()
@@ -166,6 +175,8 @@ async function storeUnderLock(
     const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, tail })
     await receive(intake, input, body)
     received = { number: input.number, size: length, sha256: intake.digest(), at: context.options.now() }
+    // Another may have stored the chunk since the lock was lost: what his client was told must stand.
+    if (!lock.held) throw new UploadError('UPLOAD_LOCKED')
   } catch (error) {
     await writer.abort()
     throw error
@@ -186,19 +197,31 @@ async function storeUnderLock(
 async function record(context: Context, upload: Upload, entry: ChunkEntry, lost: UploadLock): Promise<StoredChunk> {
   const changes = [{ type: 'chunk', entry }] as const
   try {
-    return { entry, upload: await commit(context, upload, changes, lost, { release: true }) }
+    return await recorded(context, entry, await commit(context, upload, changes, lost, { release: true }))
   } catch (error) {
     if (!isUploadError(error) || error.code !== 'UPLOAD_LOCKED') throw error
   }
   const { lock, upload: now } = await lockUpload(context, upload.manifest.id, chunkLock(context, entry.number))
   try {
-    const durable = now.ledger.chunks.get(entry.number)
-    if (durable === undefined) return { entry, upload: await commit(context, now, changes, lock, { release: true }) }
-    if (durable.sha256 === entry.sha256) return { entry: durable, upload: now }
-    throw conflict(entry.number, { storedChecksum: durable.sha256, receivedChecksum: entry.sha256 })
+    const isThere = now.ledger.chunks.has(entry.number)
+    return await recorded(context, entry, isThere ? now : await commit(context, now, changes, lock, { release: true }))
   } finally {
     await lock.release()
   }
+}
+
+/** The same after it was stored: where another's stands, ours may have come over it, and no recovery may take it for his. */
+async function recorded(context: Context, entry: ChunkEntry, upload: Upload): Promise<StoredChunk> {
+  const first = upload.ledger.chunks.get(entry.number)
+  if (first !== undefined && first.sha256 !== entry.sha256) await context.storage.defend(upload, first)
+  return standing(entry, upload)
+}
+
+/** The entry that stands for a stored chunk: the first, be it another's. @throws UploadError `CHUNK_CONFLICT` */
+function standing({ number, sha256 }: ChunkEntry, upload: Upload): StoredChunk {
+  const entry = upload.ledger.chunks.get(number)
+  if (entry?.sha256 === sha256) return { entry, upload }
+  throw conflict(number, { storedChecksum: entry?.sha256 ?? '', receivedChecksum: sha256 })
 }
 
 /** Reads the body to its end, which must be the chunk's, with the declared checksum. */

@@ -5,6 +5,9 @@ import { goneError, isGone, type Change, type StoredUpload, type Upload } from '
 import type { CommitOptions, FindOptions } from '../state/state.ts'
 import type { Context } from './context.ts'
 
+/** How many uploads' speeds are remembered. */
+const MOST_SPEEDS = 10_000
+
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** The upload, from state or else from storage; null where there is none. Nobody is asked. */
@@ -35,12 +38,13 @@ export async function lockUpload(
 export function recover(context: Context, id: string): Promise<Upload | null> {
   const underWay = context.recoveries.get(id)
   if (underWay !== undefined) return underWay
-  const recovery = adoptStored(context, id).finally(() => context.recoveries.delete(id))
+  const recovery = learn(context, id).finally(() => context.recoveries.delete(id))
   context.recoveries.set(id, recovery)
   return recovery
 }
 
-async function adoptStored(context: Context, id: string): Promise<Upload | null> {
+/** Merges what storage knows by now, where it has just said something that state does not know yet. */
+export async function learn(context: Context, id: string): Promise<Upload | null> {
   const stored = await context.storage.load(id)
   return stored === null ? null : context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
 }
@@ -62,6 +66,15 @@ export async function fresh(context: Context, id: string): Promise<Upload> {
   const upload = await load(context, id)
   if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
   return there(upload)
+}
+
+/**
+ * Asked before something is recorded in storage that another node could not undo. A node that was stopped past its lease
+ * knows by its own clock that another may have gone on.
+ * @throws UploadError `UPLOAD_LOCKED`
+ */
+export function mustHold(lock: UploadLock): void {
+  if (!lock.held) throw new UploadError('UPLOAD_LOCKED')
 }
 
 /** Whether a gone upload need not be remembered any more. */
@@ -101,10 +114,13 @@ function progressed(context: Context, upload: Upload): void {
 /** The upload's speedometer; begins one where bytes are about to come. */
 export function speedometerOf(context: Context, upload: Upload): Speedometer {
   const { id } = upload.manifest
-  let meter = context.speeds.get(id)
-  if (meter === undefined) {
-    meter = new Speedometer()
-    context.speeds.set(id, meter)
+  const meter = context.speeds.get(id) ?? new Speedometer()
+  // Last in the map: of those that another node has ended, the oldest is forgotten first.
+  context.speeds.delete(id)
+  context.speeds.set(id, meter)
+  for (const oldest of context.speeds.keys()) {
+    if (context.speeds.size <= MOST_SPEEDS) break
+    context.speeds.delete(oldest)
   }
   return meter
 }

@@ -22,6 +22,7 @@ export class Sweeper {
   readonly #timers: NodeJS.Timeout[] = []
   #running: Promise<void> = Promise.resolve()
   #stopped = false
+  #owed = false
 
   constructor(context: Context) {
     this.#context = context
@@ -47,12 +48,13 @@ export class Sweeper {
 
   /** Walks every upload once, unless another node is at it. */
   async sweep(): Promise<void> {
+    this.#owed = true
     const lease = await idle(this.#context, SWEEP)
-    if (lease === null) return
     try {
-      await this.#walk()
+      if (lease !== null) await this.#walk()
+      this.#owed = false
     } finally {
-      await lease.release()
+      await lease?.release()
     }
   }
 
@@ -67,6 +69,8 @@ export class Sweeper {
 
   async #expireDue(): Promise<void> {
     const { state, options } = this.#context
+    // A walk that failed, because Redis or S3 was away, is not put off for an hour.
+    if (this.#owed) await this.sweep()
     for (const id of await state.due(options.now())) {
       if (this.#stopped) return
       await this.#guarded(() => this.#visit(id), `expiring upload ${id}`)

@@ -41,6 +41,7 @@ export class MemoryHold implements Hold {
   async drop(): Promise<void> {
     if (this.#dropped) return
     this.#dropped = true
+    this.#size = 0
     this.#buffers = []
     this.#block = null
     this.#onDrop()

@@ -76,8 +76,16 @@ export interface Storage {
   create(manifest: Manifest): Promise<boolean>
   /** Everything storage knows of an upload, or null. */
   load(id: string): Promise<StoredUpload | null>
-  /** Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written. */
+  /**
+   * Begins chunk `number`. `from`: durable bytes (a tail) at its start, which are not given again and not written.
+   * @throws UploadError `CHUNKS_MISSING`, also from the writer, when the tail is not there: who asks knows less than storage
+   */
   beginChunk(upload: StoredUpload, number: number, from: number, room?: ChunkRoom): Promise<ChunkWriter>
+  /**
+   * A writer who had lost its lock has stored other bytes for a chunk that is recorded, before or after it was: sees to it
+   * that no recovery takes those for the chunk. Where the recorded bytes are gone, completion will say so.
+   */
+  defend(upload: StoredUpload, entry: ChunkEntry): Promise<void>
   /** Records a change; when it resolves the change survives a kill, and for `completing` and `ended` a power cut. */
   record(id: string, change: RecordedChange): Promise<void>
   /**

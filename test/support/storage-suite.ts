@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { chunkLength, chunkStart } from '../../src/grid.ts'
 import type { ChunkEntry, Tail } from '../../src/ledger.ts'
-import { MemoryHold } from '../../src/storage/hold.ts'
+import { MemoryHold } from '../../src/storage/memory-hold.ts'
 import type { ChunkWriter, Storage } from '../../src/storage/storage.ts'
 import { applyChange, gridOf, type Manifest, type StoredUpload } from '../../src/upload.ts'
 
@@ -462,7 +462,7 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
         const done = await complete(storage, upload)
         const { id, fileId } = done.manifest
         await storage.files.put(recordOf(done))
-        await storage.record(id, { type: 'ended', status: 'cancelled', at: 9 })
+        await storage.record(id, { type: 'ended', status: 'cancelled', at: 9, ofFile: true })
         await storage.discard(await mustLoad(storage, id))
         await expect(storage.openFile(fileId, 0, 1)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
         expect(await storage.files.get(fileId)).toBeNull()

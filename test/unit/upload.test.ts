@@ -44,7 +44,6 @@ describe('the states of an upload', () => {
     ['uploading', 'expired'],
     ['completing', 'uploaded'],
     ['completing', 'failed'],
-    ['uploaded', 'cancelled'],
   ] as const)('goes from %s to %s', (from, to) => {
     expect(applyChange(upload(from), ended(to))).toMatchObject({ status: to, endedAt: 9 })
   })
@@ -53,13 +52,16 @@ describe('the states of an upload', () => {
     ['completing', 'expired'],
     ['uploaded', 'expired'],
     ['uploaded', 'failed'],
+    ['uploaded', 'cancelled'],
   ] as const)('does not go from %s to %s', (from, to) => {
     expect(() => applyChange(upload(from), ended(to))).toThrow(expect.objectContaining({ code: 'UPLOAD_COMPLETED' }))
   })
 
-  it('lets a finished file expire only where its own time is meant', () => {
+  it('takes a finished file away only where that is meant', () => {
     const change = { ...ended('expired'), ofFile: true } as const
     expect(applyChange(upload('uploaded'), change)).toMatchObject({ status: 'expired', endedAt: 9 })
+    const removal = { ...ended('cancelled'), ofFile: true } as const
+    expect(applyChange(upload('uploaded'), removal)).toMatchObject({ status: 'cancelled', endedAt: 9 })
     expect(() => applyChange(upload('completing'), change)).toThrow(
       expect.objectContaining({ code: 'UPLOAD_COMPLETED' }),
     )

@@ -98,7 +98,7 @@ end
 function RULES.ended(record, status, at, ofFile)
   if record.status == status then return end
   if record.status == 'completing' and status == 'expired' then return { REFUSED_COMPLETED } end
-  local endsFile = status == 'cancelled' or (status == 'expired' and ofFile == '1')
+  local endsFile = ofFile == '1' and (status == 'cancelled' or status == 'expired')
   if record.status == 'uploaded' and not endsFile then return { REFUSED_COMPLETED } end
   record.status, record.endedAt = status, at
 end

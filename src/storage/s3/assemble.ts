@@ -95,8 +95,7 @@ async function completeParts(
         cause: new Error(`S3 made ${place.key} of other parts than it was told to.`),
       })
     } catch (error) {
-      // Whatever it says, it may have been done.
-      if (await stands(context, place, grid, entries)) return
+      // Whatever it says, it may have been done: then there are no parts any more.
       if ((await context.multipart.parts(multipart)) === null) break
       if (!isInvalidPart(error)) throw error
       if (turn > 0) throw new UploadError('STORAGE_UNAVAILABLE', { cause: error })

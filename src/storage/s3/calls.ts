@@ -86,8 +86,9 @@ export class Calls {
 
   /**
    * A write is one plain PUT, signed over the SHA-256 that is known already: the SDK would hash the bytes a second time,
-   * or send them in pieces with a trailer. The body is put in after the SDK's own retries, so that each of them, where a
-   * borrowed client makes any, reads it from its beginning.
+   * or send them in pieces with a trailer. The body is put in last of all. So the SDK does not ask for leave to send it,
+   * for which it would open a new connection; and its own retries, where a borrowed client makes any, each read it from
+   * its beginning.
    */
   #shape<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: S3Command<I, O>,
@@ -99,8 +100,6 @@ export class Calls {
     command.middlewareStack.add(
       (next) => (args) => {
         const { headers } = httpRequest(args.request)
-        // The SDK opens a new connection for every request that waits for leave to send.
-        delete headers.Expect
         headers['x-amz-content-sha256'] = payload.sha256
         if (!checksums) {
           for (const name of Object.keys(headers)) if (/^x-amz-(?:sdk-)?checksum-/i.test(name)) delete headers[name]

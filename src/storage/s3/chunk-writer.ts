@@ -105,7 +105,8 @@ export class S3ChunkWriter implements ChunkWriter {
       number,
     )
     if (longest?.size === from) return longest
-    throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error(`There is no tail of ${from} bytes.`) })
+    const cause = new Error(`There is no tail of ${from} bytes.`)
+    throw new UploadError('CHUNKS_MISSING', { cause, details: { missing: [[number, number]] } })
   }
 
   async #send(number: number, payload: Payload): Promise<string> {

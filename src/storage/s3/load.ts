@@ -8,7 +8,7 @@ import { standingChunk } from './final-object.ts'
 import { type Place, readManifest, type StoredManifest } from './manifest.ts'
 import type { Part } from './multipart.ts'
 import { unpackChunks } from './packed-chunks.ts'
-import { recordLost } from './lost.ts'
+import { recordLost, seenAgain } from './lost.ts'
 import { rebuildChunks } from './rebuild.ts'
 import { longestTail, type Segment } from './segments.ts'
 
@@ -64,6 +64,7 @@ async function loadOpen(context: S3Context, stored: StoredManifest): Promise<Sto
     await recordLost(context, place)
     return await loadOpen(context, stored)
   }
+  seenAgain(context, id)
   const ledger = ledgerOf(chunks ?? [], folder.segments, grid, length?.at ?? 0)
   const full = ledger.isFull(grid)
   // To be completing with a chunk missing would be to wait for ever, however it came to that.

@@ -44,6 +44,21 @@ export async function chooseParts(
   throw new UploadError('CHUNKS_MISSING', { details: { missing: rangesOf(missing) } })
 }
 
+/**
+ * Sees to it that no merge takes other bytes for a recorded chunk: a part that a writer without a lock has sent in its
+ * place, or was about to, is overwritten with an empty one. Then completion finds that the chunk is missing.
+ */
+export async function defendChunk(context: S3Context, place: Place, entry: ChunkEntry): Promise<void> {
+  const { id, multipart } = place
+  // The only chunk of a small file is never written over.
+  if (multipart === null) return
+  const parts = await context.multipart.parts(multipart, entry.number)
+  const part = parts?.find(({ number }) => number === entry.number + 1)
+  if (part === undefined || isSame(part, entry)) return
+  context.options.onWarning(`Upload ${id}: two clients have sent two contents for chunk ${entry.number}.`)
+  await context.multipart.send(multipart, entry.number + 1, NO_BYTES)
+}
+
 /** The same size, and the same bytes: by their digest, or where S3 keeps none by the name it gave them. */
 function isSame(part: Part, entry: ChunkEntry): boolean {
   if (part.size !== entry.size) return false

@@ -31,7 +31,8 @@ export async function rebuildChunks(context: S3Context, place: Place, grid: Clos
 
 /** Whether an object is made of these chunks, as far as S3 tells. */
 export function agrees({ checksum }: ObjectFacts, chunks: readonly ChunkEntry[]): boolean {
-  return checksum === null || checksum === compositeOf(chunks.map((chunk) => chunk.sha256))
+  // One that has no parts at all has no composite either.
+  return checksum === null || chunks.length === 0 || checksum === compositeOf(chunks.map((chunk) => chunk.sha256))
 }
 
 async function hashChunks(

@@ -136,7 +136,7 @@ async function isCompleting(context: S3Context, place: Place): Promise<boolean> 
 }
 
 /**
- * Writes the record of a finished file, which is its upload's end at the same time; or replaces the file in it.
+ * Writes the record of a finished file, which is its upload's end at the same time; or adds the checksum to it.
  * @throws UploadError 410 codes where the upload is gone: no record brings it back
  */
 export async function putFileRecord(context: S3Context, file: FileRecord): Promise<void> {
@@ -149,7 +149,9 @@ export async function putFileRecord(context: S3Context, file: FileRecord): Promi
     }
     const { end } = standing
     if (end.status !== 'uploaded') throw goneError(end.status)
-    const outcome = await context.ends.write(file.id, { ...end, size: file.size, file }, standing)
+    // Of two that completed it the first has told its client of the file: all that is new to it is a checksum.
+    const stands = end.file === null ? file : { ...end.file, checksum: end.file.checksum ?? file.checksum }
+    const outcome = await context.ends.write(file.id, { ...end, size: file.size, file: stands }, standing)
     if (outcome.written) return
     standing = outcome.standing
   }

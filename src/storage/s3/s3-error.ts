@@ -70,9 +70,10 @@ export function httpStatus(error: unknown): number | null {
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error) || isUploadError(error)) return false
   if (error instanceof StallError || PASSING_NAMES.has(error.name)) return true
+  // Also where a status has come: an answer that breaks off does not say what it is about.
+  if ('code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code)) return true
   const status = httpStatus(error)
-  if (status !== null) return status >= 500 || status === 429 || status < 300
-  return 'code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code)
+  return status !== null && (status >= 500 || status === 429 || status < 300)
 }
 
 /** Whether there is no such object. */
@@ -90,9 +91,9 @@ export function isRefused(error: unknown): boolean {
   return errorName(error) === 'PreconditionFailed' || httpStatus(error) === 412
 }
 
-/** Whether the parts that were named are not the parts that are there. */
+/** Whether the parts that were named are not the parts that are there: a part too small is an empty one in its place. */
 export function isInvalidPart(error: unknown): boolean {
-  return errorName(error) === 'InvalidPart' || errorName(error) === 'InvalidPartOrder'
+  return ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'].includes(errorName(error))
 }
 
 /** What a client is told of an error of S3. What is none stays what it is. */

@@ -3,7 +3,8 @@ import { UploadError } from '../../errors.ts'
 import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
-import { MemoryHold } from '../hold.ts'
+import type { ChunkEntry } from '../../ledger.ts'
+import { MemoryHold } from '../memory-hold.ts'
 import type { ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
 import { type AssembledFile, assembleUpload } from './assemble.ts'
 import { S3ChunkWriter } from './chunk-writer.ts'
@@ -14,6 +15,7 @@ import { S3FileRecords } from './file-records.ts'
 import { isId } from './keys.ts'
 import { loadUpload } from './load.ts'
 import { resolveS3Options, type S3StorageOptions } from './options.ts'
+import { defendChunk } from './parts.ts'
 import { prepareBucket } from './prepare.ts'
 import { openFile, readUpload } from './reading.ts'
 import { recordChange } from './records.ts'
@@ -69,6 +71,12 @@ export class S3Storage implements Storage {
       const place = await this.#context.place(mustBeId(upload.manifest.id))
       const hold = room.hold ?? new MemoryHold()
       return new S3ChunkWriter(this.#context, { upload, place, number, from, hold }, (work) => this.#run(work))
+    })
+  }
+
+  async defend(upload: StoredUpload, entry: ChunkEntry): Promise<void> {
+    await this.#run(async () => {
+      await defendChunk(this.#context, await this.#context.place(mustBeId(upload.manifest.id)), entry)
     })
   }
 

@@ -95,14 +95,14 @@ function placeOf(size: number, sha256: string): string {
 
 /**
  * The segments of a tail: remembered, or looked up.
- * @throws UploadError `STORAGE_UNAVAILABLE` where they are not there
+ * @throws UploadError `CHUNKS_MISSING` where they are not there: their chunk is, or a longer tail
  */
 export async function findChain(context: S3Context, id: string, tail: Tail): Promise<readonly Segment[]> {
   const known = context.tails.get(id)
   const chain = (known && chainOf(known, tail)) ?? chainOf(await listSegments(context, id), tail)
   if (chain === null) {
     const cause = new Error(`The ${tail.size} bytes that begin chunk ${tail.number} of upload ${id} are not there.`)
-    throw new UploadError('STORAGE_UNAVAILABLE', { cause })
+    throw new UploadError('CHUNKS_MISSING', { cause, details: { missing: [[tail.number, tail.number]] } })
   }
   context.tails.set(id, chain)
   return chain

@@ -57,10 +57,28 @@ describe('room for what is held', () => {
     await expect(holds.take(1, leaves.signal)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
   })
 
+  it('is not kept from small ones by a large one that could only be in a file', async () => {
+    const holds = new Holds({ memory: 100, spool: 1000, spoolDirectory: await tempDir() })
+    const large = await holds.take(900, here)
+    const waiting = holds.take(900, here)
+    await settle()
+    const small = await Promise.all([holds.take(50, here), holds.take(50, here)])
+    for (const hold of small) expect(hold).toBeInstanceOf(MemoryHold)
+    // In a file it would come before its turn.
+    const next = holds.take(60, here)
+    await settle()
+    expect(holds.reserved).toEqual({ memory: 100, files: 900 })
+    await large.drop()
+    await (await waiting).drop()
+    for (const hold of small) await hold.drop()
+    await (await next).drop()
+    expect(holds.reserved).toEqual({ memory: 0, files: 0 })
+  })
+
   it('is refused at once where there never could be enough', async () => {
     const holds = new Holds({ memory: 100, spool: 200, spoolDirectory: '/nowhere' })
     expect(holds.largest).toBe(200)
-    await expect(holds.take(201, here)).rejects.toThrow('200 bytes at most')
+    await expect(holds.take(201, here)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
   })
 
   it('is never more than there is, whoever comes and goes', async () => {

@@ -133,7 +133,10 @@ describe('an end', () => {
     await expect(journal.append({ type: 'ended', status: 'failed', at: 1 }, true)).rejects.toMatchObject({
       code: 'UPLOAD_COMPLETED',
     })
-    await journal.append({ type: 'ended', status: 'cancelled', at: 2 }, true)
+    await expect(journal.append({ type: 'ended', status: 'cancelled', at: 2 }, true)).rejects.toMatchObject({
+      code: 'UPLOAD_COMPLETED',
+    })
+    await journal.append({ type: 'ended', status: 'cancelled', at: 2, ofFile: true }, true)
     await journal.append({ type: 'ended', status: 'cancelled', at: 3 }, true)
     await expect(journal.append({ type: 'completing' }, true)).rejects.toMatchObject({ code: 'UPLOAD_CANCELLED' })
     expect((await written()).changes).toHaveLength(6)

@@ -91,13 +91,14 @@ describeWithS3('the end of an upload', () => {
     expect((await mustLoad(one, upload.manifest.id)).endedAt).toBe(9)
   })
 
-  it.each([['cancelled', false] as const, ['expired', true] as const])(
-    'of a finished file is %s, and no record brings it back',
-    async (status, ofFile) => {
+  it.each(['cancelled', 'expired'] as const)(
+    'of a finished file is %s where the file is meant, and no record brings it back',
+    async (status) => {
       const upload = await begun()
       const { id, fileId } = upload.manifest
       await one.files.put(recordOf(upload))
-      await other.record(id, ended(status, ofFile))
+      await expect(other.record(id, ended(status))).rejects.toMatchObject({ code: 'UPLOAD_COMPLETED' })
+      await other.record(id, ended(status, true))
       // This node has written the record itself, and has not heard of its end.
       await expect(one.files.put(recordOf(upload, sha256(bytes)))).rejects.toMatchObject({
         code: status === 'cancelled' ? 'UPLOAD_CANCELLED' : 'UPLOAD_EXPIRED',
@@ -139,7 +140,7 @@ describeWithS3('the end of an upload', () => {
     await one.files.put(recordOf(upload))
     expect(await one.files.get(fileId)).toEqual(recordOf(upload))
     place.s3.failNext('PutObject', { when: 'after', error: internalError() })
-    await one.record(id, ended('cancelled'))
+    await one.record(id, ended('cancelled', true))
     expect((await mustLoad(other, id)).status).toBe('cancelled')
   })
 

@@ -136,6 +136,18 @@ describeWithS3('the objects in the bucket', () => {
     expect((await place.keys()).filter((key) => key.includes('/tail/'))).toEqual([])
   })
 
+  it('are of one upload, however often its id is created', async () => {
+    const storage = await place.open()
+    const manifest = testManifest({ chunkSize: CHUNK, size: CHUNK * 2 })
+    const nodes = [storage, await place.open(), storage]
+    const made = await Promise.all(nodes.map((node) => node.create(manifest)))
+    expect(made.filter(Boolean)).toHaveLength(1)
+    for (const node of nodes) await node.close()
+    expect(await place.multipartKeys()).toHaveLength(1)
+    const other = await place.open()
+    await putChunk(other, await mustLoad(other, manifest.id), testBytes(CHUNK * 2), 1)
+  })
+
   it('let a file of one chunk replace what the application left under its key, and never another chunk', async () => {
     const key = () => 'avatar.png'
     await place.put('avatar.png', 'an older one')

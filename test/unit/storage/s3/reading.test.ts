@@ -188,7 +188,7 @@ describeWithS3('reading a finished file', () => {
     for (const end of [0, 10]) {
       await expect(storage.openFile(fileId(), 0, end)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
     }
-    await storage.record(done.manifest.id, { type: 'ended', status: 'cancelled', at: 9 })
+    await storage.record(done.manifest.id, { type: 'ended', status: 'cancelled', at: 9, ofFile: true })
     await expect(storage.openFile(fileId(), 0, 10)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
   })
 })

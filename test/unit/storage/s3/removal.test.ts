@@ -21,7 +21,7 @@ import {
 
 const CHUNK = 5 * MIB
 const bytes = testBytes(CHUNK + 1000)
-const cancelled = { type: 'ended', status: 'cancelled', at: 9 } as const
+const cancelled = { type: 'ended', status: 'cancelled', at: 9, ofFile: true } as const
 const later = () => Date.now() + 600_000
 
 describeWithS3('removing an upload', () => {

@@ -60,6 +60,18 @@ describe('segments', () => {
     expect(chainOf(segments, tailOf(0, mine, 26))).toBeNull()
   })
 
+  it('of two writers that meet in their length are told apart by what came before', () => {
+    const segments = [aSegment(0, mine, 0, 27), aSegment(0, others, 0, 27, 1), aSegment(0, others, 27, 30, 1)]
+    const chain = chainOf(segments, tailOf(0, others, 30))
+    expect(chain?.map(({ sha256 }) => sha256)).toEqual([27, 30].map((size) => tailOf(0, others, size).sha256))
+    expect(
+      longestTail(
+        [segments[0], segments[2]].filter((one) => one !== undefined),
+        0,
+      ),
+    ).toEqual(tailOf(0, mine, 27))
+  })
+
   it('make a tail by any way that is whole', () => {
     // The first of a chain has been deleted already; what took its place says the same.
     const segments = [aSegment(0, mine, 5, 9), aSegment(0, mine, 0, 9, 1), aSegment(0, mine, 9, 12)]

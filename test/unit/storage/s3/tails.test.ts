@@ -91,9 +91,9 @@ describeWithS3('the tail of an upload', () => {
     let most = 0
     for (let to = 10; to <= 900; to += 10) {
       applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, to) })
-      const { ledger } = await mustLoad(storage, upload.manifest.id)
-      expect(ledger.tail?.size).toBe(to)
-      if (to % 100 === 0) most = Math.max(most, (await tailKeys()).length)
+      if (to % 100 !== 0) continue
+      expect((await mustLoad(storage, upload.manifest.id)).ledger.tail?.size).toBe(to)
+      most = Math.max(most, (await tailKeys()).length)
     }
     expect(most).toBeLessThanOrEqual(70)
     await storage.close()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MemoryHold } from '../../../src/storage/hold.ts'
+import { MemoryHold } from '../../../src/storage/memory-hold.ts'
 import { gather, testBytes } from '../../support/storage-suite.ts'
 
 describe('MemoryHold', () => {
@@ -33,7 +33,7 @@ describe('MemoryHold', () => {
     await hold.drop()
     await hold.drop()
     expect(hold.size).toBe(0)
-    expect(await gather(hold.read())).toHaveLength(0)
+    await expect(gather(hold.read())).rejects.toThrow('dropped')
     await expect(hold.append([Buffer.of(1)])).rejects.toThrow('dropped')
   })
 })
