@@ -26,12 +26,14 @@ import type { Upload } from './upload.ts'
 export class Uploads {
   readonly #context: Context
   readonly #sweeper: Sweeper
+  readonly #clock: () => number
   #opened = false
   #closed: Promise<void> = Promise.resolve()
 
   /** @throws TypeError naming the option that is wrong */
   constructor(options: UploadsOptions) {
     this.#context = createContext(options)
+    this.#clock = options.now ?? Date.now
     this.#sweeper = new Sweeper(this.#context)
   }
 
@@ -70,7 +72,9 @@ export class Uploads {
    * @throws Error in one line, for the operator, when storage cannot be had
    */
   async open(): Promise<void> {
-    await this.#context.options.storage.open()
+    const { options } = this.#context
+    await options.storage.open()
+    await options.state.open(this.#clock)
     this.#opened = true
     this.#sweeper.start()
   }

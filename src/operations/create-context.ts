@@ -11,7 +11,9 @@ import { TailHashes } from './tail-hashes.ts'
 
 /** @throws TypeError naming the option that is wrong */
 export function createContext(chosen: UploadsOptions): Context {
-  const options = resolveOptions(chosen)
+  const own = resolveOptions(chosen)
+  // By the time that all nodes share: an expiry means the same to each of them.
+  const options = { ...own, now: () => own.now() + (own.state.skewMs ?? 0) }
   const context: Context = {
     options,
     storage: options.storage,

@@ -27,7 +27,7 @@ export async function expireIfDue(context: Context, upload: Upload): Promise<Upl
 
 /** Whether an open upload's time is over. */
 function isDue(context: Context, upload: Upload): boolean {
-  return isOpen(upload) && upload.expiresAt <= context.options.now()
+  return isOpen(upload) && context.state.skewMs !== null && upload.expiresAt <= context.options.now()
 }
 
 /** Ends a finished file whose time is over. Returns whether it did. */
@@ -46,9 +46,9 @@ export async function expireFileIfDue(context: Context, upload: Upload): Promise
   }
 }
 
-function isFileDue({ options }: Context, { status, endedAt }: Upload): boolean {
+function isFileDue({ options, state }: Context, { status, endedAt }: Upload): boolean {
   const { filesExpireAfterMs, now } = options
-  if (filesExpireAfterMs === null || status !== 'uploaded' || endedAt === null) return false
+  if (filesExpireAfterMs === null || state.skewMs === null || status !== 'uploaded' || endedAt === null) return false
   return endedAt + filesExpireAfterMs <= now()
 }
 

@@ -7,11 +7,14 @@ import type { CommitOptions, Locked, State } from './state.ts'
 /** State of one process: a map and a {@link MemoryLocker}. Its locks cannot be lost; all it knows goes with the process. */
 export class MemoryState implements State {
   readonly locks: MemoryLocker
+  readonly skewMs = 0
   readonly #uploads = new Map<string, Upload>()
 
   constructor(options: MemoryLockerOptions = {}) {
     this.locks = new MemoryLocker(options)
   }
+
+  async open(): Promise<void> {}
 
   async find(id: string): Promise<Upload | null> {
     return this.#uploads.get(id) ?? null

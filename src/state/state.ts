@@ -32,6 +32,13 @@ export interface Locked {
  */
 export interface State {
   readonly locks: UploadLocker
+  /**
+   * How far the time that all processes share is ahead of this one's clock, ms; null while it is not known, and then
+   * nothing expires here.
+   */
+  readonly skewMs: number | null
+  /** Begins, with this process's clock (ms since the epoch). What cannot be had yet is no failure. */
+  open(now: () => number): Promise<void>
   /** The upload, or null when nothing is known of it here. */
   find(id: string, options?: FindOptions): Promise<Upload | null>
   /**

@@ -196,6 +196,18 @@ describeWithOwnRedis('nodes on one Redis', () => {
       expect((await contentOf(b.uploads, id)).equals(bytes.subarray(0, 2 * CHUNK))).toBe(true)
     })
 
+    it('go by the time that all share, whatever their own clocks say', TIMEOUT, async () => {
+      const DAY = 24 * 3_600_000
+      const { node } = await setUp()
+      const [a, ahead] = [await node(), await node({ now: () => Date.now() + 1.5 * DAY })]
+      const id = await begin(a.uploads, 2 * CHUNK)
+      await put(a.uploads, id, 0)
+      expect((await ahead.uploads.find(id, CALLER)).status).toBe('uploading')
+      const { upload } = await put(ahead.uploads, id, 1)
+      expect(upload.expiresAt - Date.now()).toBeLessThan(DAY + 60_000)
+      await a.uploads.complete(id, {}, CALLER)
+    })
+
     it('keep the bytes that were acknowledged, whatever one without a lock sends after them', TIMEOUT, async () => {
       const { node } = await setUp()
       const [a, b] = [await node(), await node()]

@@ -18,6 +18,7 @@ import { type Seen, UploadCache } from './upload-cache.ts'
 export interface StateRedis extends LockerRedis, IndexRedis {
   del(...keys: string[]): Promise<unknown>
   ping(): Promise<unknown>
+  time(): Promise<readonly (number | string)[]>
 }
 
 /** Options of a {@link RedisState}. */
@@ -51,6 +52,8 @@ export class RedisState implements State {
   readonly #timeoutMs: number
   readonly #index: ExpiryIndex
   readonly #cache: UploadCache
+  #now: () => number = Date.now
+  #skewMs: number | null = null
 
   /** @throws TypeError naming the option that is wrong */
   constructor(options: RedisStateOptions) {
@@ -64,6 +67,15 @@ export class RedisState implements State {
       maxUploads: wholeNumber('cachedUploads', options.cachedUploads ?? 10_000),
       maxChunks: wholeNumber('cachedChunks', options.cachedChunks ?? 200_000),
     })
+  }
+
+  get skewMs(): number | null {
+    return this.#skewMs
+  }
+
+  async open(now: () => number): Promise<void> {
+    this.#now = now
+    await this.#readTime().catch(() => {})
   }
 
   async find(id: string, options: FindOptions = {}): Promise<Upload | null> {
@@ -107,7 +119,9 @@ export class RedisState implements State {
     return committed
   }
 
-  due(at: number): Promise<string[]> {
+  /** Asked regularly: clocks drift, and Redis may not have been there at the beginning. */
+  async due(at: number): Promise<string[]> {
+    await this.#readTime()
     return this.#index.due(at)
   }
 
@@ -136,6 +150,13 @@ export class RedisState implements State {
     const [code, ...facts] = reply as readonly [number, ...(readonly (number | string)[])]
     if (code < 0) throw refusalError(code, facts)
     return this.#take(id, facts[0], seen)
+  }
+
+  async #readTime(): Promise<void> {
+    const askedAt = this.#now()
+    const [seconds, microseconds] = await answered(this.#redis.time(), this.#timeoutMs)
+    const between = (askedAt + this.#now()) / 2
+    this.#skewMs = Math.round(Number(seconds) * 1000 + Number(microseconds) / 1000 - between)
   }
 
   #keys(id: string): readonly string[] {
