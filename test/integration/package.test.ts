@@ -20,6 +20,7 @@ import plugin, { frameworkErrors } from 'holdfast/fastify'
 import { FileStorage } from 'holdfast/file'
 import { holdfast } from 'holdfast/node'
 import { RedisState } from 'holdfast/redis'
+import { S3Storage } from 'holdfast/s3'
 import { TusServer } from 'holdfast/tus'
 
 async function upload(url: string): Promise<string> {
@@ -58,6 +59,7 @@ alone.close()
 
 const redis = new Redis({ lazyConnect: true })
 const state = new RedisState({ redis })
+if (typeof S3Storage !== 'function') throw new Error('no S3Storage')
 console.log('redis', redis.status)
 await state.close()
 redis.disconnect()

@@ -50,9 +50,9 @@ async function crowd(clients: number) {
   const json = new JsonDriver(wire)
   const tus = new TusDriver(wire)
   let spooled = 0
-  let over = false
+  const over = new AbortController()
   const watch = (async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       spooled = Math.max(spooled, await namelessBytes(server.pid, spool))
       await delay(10)
     }
@@ -68,7 +68,7 @@ async function crowd(clients: number) {
     }
   }
   await Promise.all(Array.from({ length: clients }, (_unused, n) => client(n)))
-  over = true
+  over.abort()
   await watch
   const peak = Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${server.pid}/status`, 'utf8'))?.[1]) * 1024
   expect(await readdir(spool)).toEqual([])

@@ -5,11 +5,14 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { Upload } from 'tus-js-client'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { holdfast } from '../../adapters/node/index.ts'
 import { createUploads } from '../../src/index.ts'
 import { FileStorage } from '../../src/storage/file/index.ts'
+import { describeWithRedis, redisService } from '../support/services/redis.ts'
+import { describeWithS3, newBucket, s3Service } from '../support/services/s3.ts'
 import {
   compileSnippets,
   freePort,
@@ -19,6 +22,8 @@ import {
   runShell,
   runSnippet,
   type RunningSnippet,
+  type Snippet,
+  type SnippetServices,
 } from '../support/snippets.ts'
 import { makeTempDir, tempDir } from '../support/temp-dir.ts'
 
@@ -42,21 +47,39 @@ describe.each(documents.map((name, index) => ({ name, text: texts[index] ?? '' }
   })
 
   const runnable = snippets.filter(({ checkOnly }) => !checkOnly)
-  const servers = runnable.filter(({ code }) => code.includes('listen('))
+  const allServers = runnable.filter(({ code }) => code.includes('listen('))
+  const servers = allServers.filter(({ code }) => !code.includes("from 'ioredis'"))
+  const clustered = allServers.filter((server) => !servers.includes(server))
   const clients = runnable.filter(({ code }) => !code.includes('listen('))
 
-  it.each(servers)('serves uploads by the code of line $line', async (snippet) => {
+  /** Runs a server, uploads to it, has its files checked, and ends it. */
+  async function useServer(snippet: Snippet, files: () => Promise<string[]>, services?: SnippetServices) {
     await rm(join(directory, 'data'), { recursive: true, force: true })
     const port = await freePort()
-    const running = await runSnippet(directory, snippet, port)
+    const running = await runSnippet(directory, snippet, port, services)
     await listening(port, running)
 
     await uploadHello(`http://127.0.0.1:${port}/files`)
-    await expect(finishedFiles(join(directory, 'data'))).resolves.toEqual(['hello'])
+    await expect(files()).resolves.toEqual(['hello'])
     running.child.kill('SIGTERM')
     await expect(running.ended()).resolves.toBe(snippet.code.includes('SIGTERM') ? 0 : null)
     const inserted = snippet.code.includes('db.files.insert') ? 'inserted hello.txt of ann\n' : ''
     expect(running.output()).toContain(inserted)
+  }
+
+  it.each(servers)('serves uploads by the code of line $line', async (snippet) => {
+    await useServer(snippet, () => finishedFiles(join(directory, 'data')))
+  })
+
+  describeWithRedis('with Redis,', () => {
+    describeWithS3('with S3,', () => {
+      it.each(clustered)('serves uploads by the code of line $line', async (snippet) => {
+        const bucket = await newBucket()
+        const inBucket = snippet.code.includes("from 'holdfast/s3'")
+        const files = inBucket ? () => objectsOf(bucket, 'ann/') : () => stockFiles(join(directory, 'data'))
+        await useServer(snippet, files, sharedServices(bucket))
+      })
+    })
   })
 
   it.each(clients)('uploads by the code of line $line', async (snippet) => {
@@ -121,6 +144,38 @@ function uploadHello(endpoint: string): Promise<void> {
       onError: reject,
     }).start()
   })
+}
+
+/** The services of the run in the place of those that documentation names. */
+function sharedServices(bucket: string): SnippetServices {
+  const { endpoint, credentials } = s3Service()
+  return {
+    names: { 'redis://127.0.0.1:6379': redisService().url, acme: bucket },
+    env: {
+      AWS_ENDPOINT_URL_S3: endpoint,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    },
+  }
+}
+
+/** Contents of the objects of a bucket whose keys begin with `prefix`. */
+async function objectsOf(bucket: string, prefix: string): Promise<string[]> {
+  const client = new S3Client(s3Service())
+  onTestFinished(() => client.destroy())
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }))
+  return Promise.all(
+    Contents.map(async ({ Key }) => {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }))
+      return Body?.transformToString() ?? ''
+    }),
+  )
+}
+
+/** Contents of the files of a stock FileStore. */
+async function stockFiles(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => !name.endsWith('.json'))
+  return Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')))
 }
 
 /** Contents of the finished files. */

@@ -1,6 +1,9 @@
+import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { JsonClient } from './json-client.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 import { newBucket, s3Service } from './services/s3.ts'
 import { makeTempDir } from './temp-dir.ts'
+import { TusClient } from './tus-client.ts'
 import { rm } from 'node:fs/promises'
 
 /** The variables by which nodes share a Redis and a bucket. */
@@ -16,6 +19,11 @@ export function sharedVariables(redisUrl: string, bucket: string): Record<string
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   }
+}
+
+/** Clients of every node, which check what they are answered. */
+export function facesOf({ urls }: Cluster): readonly { readonly tus: TusClient; readonly json: JsonClient }[] {
+  return urls.map((url) => ({ tus: new TusClient(url), json: new JsonClient(url) }))
 }
 
 /** Real servers on one Redis and one bucket of their own. Any of them may be killed, stopped and started at any time. */
@@ -70,6 +78,16 @@ export class Cluster {
     const code = await node.kill(signal)
     this.#past += `${node.output()}\n`
     return code
+  }
+
+  /** The keys of objects and of multipart uploads in the bucket in which `text` stands. */
+  async keys(text: string): Promise<string[]> {
+    const client = new S3Client(s3Service())
+    const Bucket = this.bucket
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }))
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
+    client.destroy()
+    return [...Contents, ...Uploads].flatMap(({ Key = '' }) => (Key.includes(text) ? [Key] : []))
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Transform } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** A way to a server on which bytes take their time: all connections share so many bytes a second. */
 export class SlowProxy {
@@ -52,7 +51,7 @@ export class SlowProxy {
       transform: (bytes: Buffer, _encoding, done) => {
         const now = performance.now()
         this.#freeAt = Math.max(now, this.#freeAt) + (bytes.length / this.#bytesPerSecond) * 1000
-        void delay(this.#freeAt - now).then(() => done(null, bytes))
+        setTimeout(() => done(null, bytes), this.#freeAt - now)
       },
     })
   }

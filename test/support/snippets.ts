@@ -23,6 +23,13 @@ export interface Snippet {
   readonly checkOnly: boolean
 }
 
+/** Services that a snippet runs against, in the place of those it names. */
+export interface SnippetServices {
+  /** By the names in the documentation. */
+  readonly names: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+}
+
 /** A snippet that is running. */
 export interface RunningSnippet {
   readonly child: ChildProcess
@@ -94,11 +101,18 @@ export function compileSnippets(directory: string): Promise<string> {
   })
 }
 
-/** Runs a compiled snippet in its folder, with another port in the place of the documented one. */
-export async function runSnippet(directory: string, { line }: Snippet, port: number): Promise<RunningSnippet> {
+/** Runs a compiled snippet in its folder, with another port, and other services, in the place of the documented ones. */
+export async function runSnippet(
+  directory: string,
+  { line }: Snippet,
+  port: number,
+  { names, env }: SnippetServices = { names: {}, env: {} },
+): Promise<RunningSnippet> {
   const compiled = join(directory, 'out', `line-${line}.js`)
-  await writeFile(compiled, (await readFile(compiled, 'utf8')).replace(PORT, String(port)))
-  return run(process.execPath, ['--import', join(directory, 'globals.mjs'), compiled], directory)
+  let code = (await readFile(compiled, 'utf8')).replace(PORT, String(port))
+  for (const [documented, name] of Object.entries(names)) code = code.replaceAll(documented, name)
+  await writeFile(compiled, code)
+  return run(process.execPath, ['--import', join(directory, 'globals.mjs'), compiled], directory, env)
 }
 
 /** Runs a shell snippet in a folder, with another port in the place of the documented one. */
@@ -106,9 +120,14 @@ export function runShell(directory: string, { code }: Snippet, port: number): Ru
   return run('bash', ['-euo', 'pipefail', '-c', code.replace(PORT, String(port))], directory)
 }
 
-function run(command: string, args: readonly string[], cwd: string): RunningSnippet {
+function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): RunningSnippet {
   const { PATH = '' } = process.env
-  const child = spawn(command, args, { cwd, env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd, env: { PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()))

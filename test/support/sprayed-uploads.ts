@@ -4,6 +4,8 @@ import { ChunkLog, OffsetLog } from './acknowledged-log.ts'
 import { bytesOf, Random, sha256Of } from './byte-source.ts'
 import { type Answer, ConnectionLost, type Wire } from './http-wire.ts'
 import {
+  type CompleteAnswer,
+  codeOf,
   completed,
   createdId,
   initiated,
@@ -30,6 +32,10 @@ export interface SprayedPlace {
   readonly index: number
   /** Bytes of the file. */
   readonly size: number
+  /** The upload, where another client has begun it already, of the same file. @default a new one */
+  readonly id?: string
+  /** Which of several clients of one file this is: they do other things in another order. @default 0 */
+  readonly client?: number
 }
 
 /**
@@ -43,13 +49,16 @@ export abstract class SprayedUpload {
   protected readonly random: Random
   /** Requests that were told to come again, or lost their connection. */
   retries = 0
+  /** The statuses of answers that told to come again; 0 for a lost connection. */
+  readonly refusals = new Set<number>()
   #id: string | null = null
 
-  constructor(face: string, { wire, seed, index, size }: SprayedPlace) {
-    this.name = `${face}-${index}`
+  constructor(face: string, { wire, seed, index, size, id, client = 0 }: SprayedPlace) {
+    this.name = `${face}-${index}${client === 0 ? '' : `-${client}`}`
     this.wire = wire
-    this.random = new Random(seed, 5000 + index)
+    this.random = new Random(seed, 5000 + index + 100_000 * client)
     this.bytes = bytesOf(seed + index, size)
+    this.#id = id ?? null
   }
 
   /** Bytes it was told are durable. */
@@ -69,13 +78,9 @@ export abstract class SprayedUpload {
   /** Uploads all of it, and compares the finished file. */
   async run(): Promise<void> {
     // A creation whose answer was lost is begun anew.
-    this.#id = await this.patiently(() => this.create(), [423, 503])
+    this.#id ??= await this.patiently(() => this.create(), [423, 503])
     await this.send()
-    const json = new JsonDriver(this.wire)
-    const { id: fileId, checksum } = await this.patiently(
-      async () => completed(await json.complete(this.id)),
-      LATER.json,
-    )
+    const { id: fileId, checksum } = await this.#complete()
     expect(checksum, `${this.name}: checksum`).toBe(sha256Of(this.bytes))
     const content = await this.patiently(async () => {
       const answer = await this.wire.send('GET', `/api/v1/files/${fileId}/content`)
@@ -83,6 +88,16 @@ export abstract class SprayedUpload {
       return answer.body
     }, LATER.json)
     expect(content.equals(this.bytes), `${this.name}: bytes of the finished file`).toBe(true)
+  }
+
+  /** Completes it, and asks again while its checksum is being computed: a node that shuts down waits for none. */
+  async #complete(): Promise<CompleteAnswer> {
+    const json = new JsonDriver(this.wire)
+    for (;;) {
+      const answer = await this.patiently(async () => completed(await json.complete(this.id)), LATER.json)
+      if (answer.checksum !== null) return answer
+      await delay(PAUSE_MS)
+    }
   }
 
   /** Asks any node for the progress, which never goes back. */
@@ -100,12 +115,23 @@ export abstract class SprayedUpload {
       try {
         return await ask()
       } catch (error) {
-        const isLater = error instanceof UnexpectedAnswer && later.includes(error.answer.status)
+        const isLater = error instanceof UnexpectedAnswer && this.mayPass(error.answer, later)
         if (!isLater && !(error instanceof ConnectionLost)) throw error
-        this.retries += 1
-        await delay(PAUSE_MS)
+        await this.refused(error)
       }
     }
+  }
+
+  /** Whether an answer says to come again. */
+  protected mayPass(answer: Answer, later: readonly number[]): boolean {
+    return later.includes(answer.status)
+  }
+
+  /** Takes note of a refusal, and waits. */
+  protected async refused(error: UnexpectedAnswer | ConnectionLost): Promise<void> {
+    this.retries += 1
+    this.refusals.add(error instanceof UnexpectedAnswer ? error.answer.status : 0)
+    await delay(PAUSE_MS)
   }
 
   /** A body that takes its time, so that what happens to the nodes happens in the midst of it. */
@@ -156,8 +182,7 @@ export class SprayedTusUpload extends SprayedUpload {
         // What became of it only a HEAD tells; a 409 says that another has gone on.
         const isPassing = error instanceof UnexpectedAnswer && [409, 423].includes(error.answer.status)
         if (!isPassing && !(error instanceof ConnectionLost)) throw error
-        this.retries += 1
-        await delay(PAUSE_MS)
+        await this.refused(error)
         return
       }
     }
@@ -167,11 +192,18 @@ export class SprayedTusUpload extends SprayedUpload {
 /** One over the JSON face: chunks in a random order, several at a time. */
 export class SprayedJsonUpload extends SprayedUpload {
   readonly #log: ChunkLog
-  #chunkSize = 0
+  readonly isShared: boolean
+  #chunkSize = 5 * MIB
 
   constructor(place: SprayedPlace) {
     super('json', place)
+    this.isShared = place.id !== undefined
     this.#log = new ChunkLog(this.name)
+  }
+
+  /** Of several clients one may come too late, with bytes that are there by now: then the same is answered with 200. */
+  protected override mayPass(answer: Answer, later: readonly number[]): boolean {
+    return super.mayPass(answer, later) || (this.isShared && codeOf(answer) === 'UPLOAD_COMPLETED')
   }
 
   get acknowledged(): number {
@@ -179,7 +211,7 @@ export class SprayedJsonUpload extends SprayedUpload {
   }
 
   protected async create(): Promise<string> {
-    const upload = initiated(await new JsonDriver(this.wire).initiate(this.bytes.length, this.name, 5 * MIB))
+    const upload = initiated(await new JsonDriver(this.wire).initiate(this.bytes.length, this.name, this.#chunkSize))
     this.#chunkSize = upload.chunkSize
     return upload.id
   }

@@ -78,7 +78,11 @@ export class UploadFolder {
   async #syncAhead(): Promise<void> {
     try {
       const handle = await this.data.acquire()
-      await this.sync(handle).finally(() => this.data.release())
+      try {
+        await this.sync(handle)
+      } finally {
+        await this.data.release()
+      }
     } catch {}
   }
 

@@ -67,7 +67,7 @@ export class S3ChunkWriter implements ChunkWriter {
       const tail = await this.#tail()
       const chain = tail === null ? [] : await findChain(this.#context, upload.manifest.id, tail)
       const rest: Payload = { size: entry.size, sha256: entry.sha256, body: () => hold.read() }
-      const etag = await this.#send(number, continued(this.#context, chain, tail, rest))
+      const etag = await this.#send(number, continued(this.#context, upload.manifest.id, chain, tail, rest))
       this.#dropTail(chain)
       return { ...entry, etag }
     })

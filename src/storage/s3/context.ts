@@ -14,6 +14,8 @@ import type { Segment } from './segments.ts'
 
 /** How many uploads something is remembered of. Only ever caches. */
 const CAPACITY = 10_000
+/** Of what is larger, fewer. */
+const TAILS_CAPACITY = 1000
 const ASSEMBLED_CAPACITY = 256
 
 /** What is known of a file that was made whole, and is not recorded yet. */
@@ -37,7 +39,7 @@ export class S3Context {
   /** By upload id. */
   readonly places = new Recent<string, Place>(CAPACITY)
   /** The segments of tails that this process wrote or read last, by upload id. */
-  readonly tails = new Recent<string, readonly Segment[]>(CAPACITY)
+  readonly tails = new Recent<string, readonly Segment[]>(TAILS_CAPACITY)
   /** By upload id, from the moment the object stands to the record of its end. */
   readonly assembled = new Recent<string, Assembled>(ASSEMBLED_CAPACITY)
   /** When an upload was first seen to have neither parts nor object (ms since the epoch), by upload id. */

@@ -10,7 +10,7 @@ import { isNoSuchKey, isRefused } from './s3-error.ts'
 import { sha256 } from './sha256.ts'
 
 /** Says whose an object is: nothing without it is ever deleted, or taken for an upload's file. */
-export const UPLOAD_KEY = 'holdfast-upload'
+const UPLOAD_KEY = 'holdfast-upload'
 /** SHA-256 (hex) of the bytes. Where S3 heeds none of its own (Ceph, outside of multipart uploads), this is the one. */
 const SHA256_KEY = 'holdfast-sha256'
 
@@ -38,7 +38,7 @@ export function isOurs({ metadata }: ObjectFacts, id: string): boolean {
 }
 
 /** The digest that was written with an object of one piece, or null. */
-export function writtenDigest({ metadata }: ObjectFacts): string | null {
+function writtenDigest({ metadata }: ObjectFacts): string | null {
   const digest = metadata[SHA256_KEY]
   return digest !== undefined && /^[0-9a-f]{64}$/.test(digest) ? digest : null
 }

@@ -74,7 +74,7 @@ async function loadOpen(context: S3Context, stored: StoredManifest): Promise<Sto
 }
 
 /** Parts of the grid's size, with a digest: nothing else is known to be what was sent. */
-export function chunksOfParts(parts: readonly Part[], grid: Grid): ChunkEntry[] {
+function chunksOfParts(parts: readonly Part[], grid: Grid): ChunkEntry[] {
   const chunks: ChunkEntry[] = []
   for (const { number, size, sha256, etag, modifiedAt } of parts) {
     const length = chunkLength(grid, number - 1)

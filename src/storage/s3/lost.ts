@@ -4,7 +4,7 @@ import type { Place } from './manifest.ts'
 import { recordGone } from './records.ts'
 
 /** One look is not enough to say that an upload is lost for good, ms. */
-export const BETWEEN_LOOKS_MS = 60_000
+const BETWEEN_LOOKS_MS = 60_000
 /** A look so long ago says nothing any more, ms. */
 const LAPSED_MS = 3_600_000
 

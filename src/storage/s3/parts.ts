@@ -79,7 +79,7 @@ async function promoted(
   const chain = chainOf(await listSegments(context, id), tail)
   if (chain === null) return null
   const nothing = async function* (): AsyncGenerator<Buffer> {}
-  const payload = continued(context, chain, tail, { size, sha256, body: nothing })
+  const payload = continued(context, id, chain, tail, { size, sha256, body: nothing })
   return await context.multipart.send(multipart, number + 1, payload)
 }
 

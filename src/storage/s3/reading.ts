@@ -7,7 +7,7 @@ import type { S3Context } from './context.ts'
 import { isOurs } from './final-object.ts'
 import { readObject } from './ranges.ts'
 import { isNoSuchKey, storageError } from './s3-error.ts'
-import { findChain } from './segments.ts'
+import { findChain, readSegment } from './segments.ts'
 
 /** Bytes `[start, end)` of an upload: of its tail, or of its object where that stands. */
 export async function* readUpload(
@@ -45,7 +45,7 @@ async function* readTail(context: S3Context, upload: StoredUpload, start: number
   for (const segment of await findChain(context, upload.manifest.id, tail)) {
     const from = Math.max(start - first, segment.from)
     const to = Math.min(end - first, segment.to)
-    if (from < to) yield* readObject(context.bucket, segment.key, from - segment.from, to - segment.from)
+    if (from < to) yield* readSegment(context, upload.manifest.id, segment, from - segment.from, to - segment.from)
   }
 }
 

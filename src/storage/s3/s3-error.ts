@@ -51,7 +51,12 @@ const OPERATOR_NAMES: ReadonlySet<string> = new Set([
   'PermanentRedirect',
 ])
 
-const FULL_NAMES: ReadonlySet<string> = new Set(['QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull'])
+const FULL_NAMES: ReadonlySet<string> = new Set([
+  'QuotaExceeded',
+  'InsufficientCapacity',
+  'InsufficientStorage',
+  'XMinioStorageFull',
+])
 
 /** What S3 calls the error, or what the SDK does. */
 export function errorName(error: unknown): string {
@@ -73,7 +78,8 @@ export function isPassing(error: unknown): boolean {
   // Also where a status has come: an answer that breaks off does not say what it is about.
   if ('code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code)) return true
   const status = httpStatus(error)
-  return status !== null && (status >= 500 || status === 429 || status < 300)
+  // A storage that is full (507) is no emptier a moment later.
+  return status !== null && ((status >= 500 && status !== 507) || status === 429 || status < 300)
 }
 
 /** Whether there is no such object. */

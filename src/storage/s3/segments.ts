@@ -4,6 +4,7 @@ import type { S3Context } from './context.ts'
 import { UploadError } from '../../errors.ts'
 import { createHash } from 'node:crypto'
 import { readObject } from './ranges.ts'
+import { isNoSuchKey } from './s3-error.ts'
 
 /**
  * A stretch of a tail: what one append brought of its last chunk. Segments are never changed. Each names the bytes before
@@ -100,23 +101,49 @@ function placeOf(size: number, sha256: string): string {
 export async function findChain(context: S3Context, id: string, tail: Tail): Promise<readonly Segment[]> {
   const known = context.tails.get(id)
   const chain = (known && chainOf(known, tail)) ?? chainOf(await listSegments(context, id), tail)
-  if (chain === null) {
-    const cause = new Error(`The ${tail.size} bytes that begin chunk ${tail.number} of upload ${id} are not there.`)
-    throw new UploadError('CHUNKS_MISSING', { cause, details: { missing: [[tail.number, tail.number]] } })
-  }
+  if (chain === null) throw tailMissing(tail.number)
   context.tails.set(id, chain)
   return chain
+}
+
+function tailMissing(number: number, cause?: unknown): UploadError {
+  return new UploadError('CHUNKS_MISSING', { cause, details: { missing: [[number, number]] } })
+}
+
+/**
+ * Bytes `[from, to)` of a segment, counted from its beginning.
+ * @throws UploadError `CHUNKS_MISSING` where it is not there any more: another node has made it part of something longer
+ */
+export async function* readSegment(
+  context: S3Context,
+  id: string,
+  { key, number }: Segment,
+  from: number,
+  to: number,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* readObject(context.bucket, key, from, to)
+  } catch (error) {
+    if (!isNoSuchKey(error)) throw error
+    context.tails.delete(id)
+    throw tailMissing(number, error)
+  }
 }
 
 /**
  * The bytes of a tail as its segments hold them.
  * @throws Error before the last buffer when they are not the bytes of this tail: what reads them must not use any.
  */
-export async function* readChain(context: S3Context, chain: readonly Segment[], tail: Tail): AsyncGenerator<Buffer> {
+async function* readChain(
+  context: S3Context,
+  id: string,
+  chain: readonly Segment[],
+  tail: Tail,
+): AsyncGenerator<Buffer> {
   const hash = createHash('sha256')
   let held: Buffer | null = null
-  for (const { key, from, to } of chain) {
-    for await (const buffer of readObject(context.bucket, key, 0, to - from)) {
+  for (const segment of chain) {
+    for await (const buffer of readSegment(context, id, segment, 0, segment.to - segment.from)) {
       hash.update(buffer)
       if (held !== null) yield held
       held = buffer
@@ -129,13 +156,19 @@ export async function* readChain(context: S3Context, chain: readonly Segment[], 
 }
 
 /** The bytes of a tail, then those that came after it, as one payload. */
-export function continued(context: S3Context, chain: readonly Segment[], tail: Tail | null, rest: Payload): Payload {
+export function continued(
+  context: S3Context,
+  id: string,
+  chain: readonly Segment[],
+  tail: Tail | null,
+  rest: Payload,
+): Payload {
   const { size, sha256, body } = rest
   return {
     size,
     sha256,
     body: async function* () {
-      if (tail !== null) yield* readChain(context, chain, tail)
+      if (tail !== null) yield* readChain(context, id, chain, tail)
       if (Buffer.isBuffer(body)) yield body
       else yield* body()
     },

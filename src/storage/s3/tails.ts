@@ -45,7 +45,7 @@ async function gatherTail(
 ): Promise<void> {
   const segment = segmentOf(context, id, tail, null)
   const rest = { size: tail.size, sha256: tail.sha256, body: () => hold.read() }
-  await context.bucket.put(segment.key, continued(context, chain, before, rest))
+  await context.bucket.put(segment.key, continued(context, id, chain, before, rest))
   dropSegments(context, id, chain)
   context.tails.set(id, [segment])
 }

@@ -85,7 +85,9 @@ describeWithS3('loading an upload', () => {
     const { id, fileId } = upload.manifest
     await storage.record(id, { type: 'completing' })
     // This S3 makes no object of parts so small. It is put there as it would be.
-    await expect(storage.assemble(await mustLoad(storage, id))).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(storage.assemble(await mustLoad(storage, id))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
     await place.client.send(new AbortMultipartUploadCommand(part))
     await place.put(part.Key, bytes, { 'holdfast-upload': id })
 

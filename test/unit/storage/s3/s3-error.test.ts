@@ -31,6 +31,7 @@ describe('isPassing', () => {
     s3Error('PreconditionFailed', 412),
     s3Error('InvalidPart', 400),
     s3Error('EntityTooSmall', 400),
+    s3Error('InsufficientCapacity', 507),
     systemError('ENOENT'),
     new TypeError('a mistake of ours'),
     new UploadError('STORAGE_UNAVAILABLE'),
@@ -49,6 +50,8 @@ describe('storageError', () => {
     [Object.assign(new Error('no keys'), { name: 'CredentialsProviderError' }), 'STORAGE_UNAVAILABLE'],
     [s3Error('QuotaExceeded', 403), 'STORAGE_FULL'],
     [s3Error('XMinioStorageFull', 507), 'STORAGE_FULL'],
+    // What Ceph says.
+    [s3Error('InsufficientCapacity', 507), 'STORAGE_FULL'],
     [s3Error('InvalidArgument', 400), 'INTERNAL'],
     [new UploadError('CHUNK_CONFLICT'), 'CHUNK_CONFLICT'],
   ])('tells a client of %s as %s', (error, code) => {
