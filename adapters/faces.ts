@@ -147,7 +147,9 @@ async function principalOf({ face, raw, authenticate }: Visit): Promise<Principa
   const discovery = face === 'tus' && raw.method === 'OPTIONS' && raw.headers['x-http-method-override'] === undefined
   if (discovery) return null
   const principal = await authenticate()
-  if (principal === null || principal === undefined) throw new UploadError('UNAUTHENTICATED')
+  // Also where an application made a principal of nobody's id: what it creates would be everybody's.
+  if (principal === null || principal === undefined || !principal.id) throw new UploadError('UNAUTHENTICATED')
+  if (typeof principal.id !== 'string') throw new TypeError('holdfast: the `id` of a principal must be a text')
   return principal
 }
 

@@ -56,7 +56,16 @@ function tusFailure(error: UploadError): FaceReply {
 
 /** "A server generating a 401 response MUST send a WWW-Authenticate header field" (RFC 9110 section 15.5.2). */
 function withChallenge(reply: FaceReply): FaceReply {
-  return reply.status === 401 ? { ...reply, headers: { 'WWW-Authenticate': 'Bearer', ...reply.headers } } : reply
+  return reply.status === 401
+    ? { ...reply, headers: { 'WWW-Authenticate': challengeTo(reply.error), ...reply.headers } }
+    : reply
+}
+
+/** Credentials that were sent and are no good are said to be so; where there were none nothing is (RFC 6750 section 3). */
+function challengeTo(error: unknown): string {
+  return isUploadError(error) && error.details?.['error'] === 'invalid_token'
+    ? 'Bearer error="invalid_token"'
+    : 'Bearer'
 }
 
 function statusOf(thrown: unknown): number | undefined {

@@ -4,7 +4,12 @@ import type { IncomingMessage } from 'node:http'
 export interface Principal {
   /** Stable id of the user: the owner of what it creates. */
   readonly id: string
+  /** What else it may do: {@link ADMIN_SCOPE}, and whatever an `authorize` of the application's own reads. @default none */
+  readonly scopes?: readonly string[]
 }
+
+/** The scope of a principal that may do everything to everybody's uploads, by default. */
+export const ADMIN_SCOPE = 'admin'
 
 /** What may be asked for. Each method of each face is one of these. */
 export type Action = 'create' | 'read' | 'write' | 'complete' | 'cancel' | 'download'
@@ -33,8 +38,11 @@ export interface Caller {
 }
 
 /**
- * The default: an upload is its owner's. Where nobody is asked who he is, uploads have no owner, and whoever knows an id may
- * use it.
+ * The default: an upload is its owner's, and everybody's with the scope `admin` ({@link ADMIN_SCOPE}). Where nobody is asked
+ * who he is, uploads have no owner, and whoever knows an id may use it.
  */
 export const ownerMay: Authorize = (principal, _action, subject) =>
-  subject === null || subject.owner === null || subject.owner === principal?.id
+  subject === null ||
+  subject.owner === null ||
+  subject.owner === principal?.id ||
+  principal?.scopes?.includes(ADMIN_SCOPE) === true

@@ -3,7 +3,7 @@
  * @module
  */
 export type { Action, Authenticate, Authorize, Caller, Principal, Subject } from './access.ts'
-export { ownerMay } from './access.ts'
+export { ADMIN_SCOPE, ownerMay } from './access.ts'
 export { parseCreateInput, type CreateInput } from './create-input.ts'
 export { ERRORS, isUploadError, RETRY_AFTER_S, toUploadError, UploadError } from './errors.ts'
 export type { ErrorCode, ErrorEntry, UploadErrorOptions } from './errors.ts'

@@ -22,7 +22,7 @@ interface Written {
  * Reads flags and environment. A flag wins over its variable; a variable that is empty counts as not set, as compose
  * files pass them on.
  *
- * @throws ConfigurationError naming the variable or the flag, its value and what is allowed
+ * @throws ConfigurationError naming the variable or the flag, its value (of a secret it does not) and what is allowed
  */
 export function readConfiguration(flags: Flags, environment: Environment): Configuration {
   const values = Object.entries<Variable<unknown>>(VARIABLES).map(([name, variable]) => {
@@ -51,20 +51,22 @@ function written(name: string, variable: Variable<unknown>, flags: Flags, enviro
   return { label: name, text: (environment[name] || undefined) ?? variable.default }
 }
 
-function parseWritten<T>({ allowed, parse }: Variable<T>, { label, text }: Written): T | null {
+function parseWritten<T>({ allowed, parse, secret }: Variable<T>, { label, text }: Written): T | null {
   if (text === null) return null
   const value = parse(text)
-  if (value === WRONG) throw wrong(label, text, allowed)
-  return value
+  if (value !== WRONG) return value
+  if (secret === true) throw new ConfigurationError(`${label} is wrong, and not shown: allowed is ${allowed}.`)
+  throw wrong(label, text, allowed)
 }
 
 function checkTogether(configuration: Configuration, labelOf: (name: VariableName) => string): void {
   const { HOST, AUTH, CORS_ORIGINS, CORS_CREDENTIALS, TUS_PATH, API_PREFIX } = configuration
   if (AUTH === null && !isLoopback(HOST)) {
     throw new ConfigurationError(
-      `AUTH is not set and ${labelOf('HOST')} is ${JSON.stringify(HOST)}: allowed without AUTH is a loopback host such as 127.0.0.1; AUTH=none lets anybody who reaches the server upload.`,
+      `AUTH is not set and ${labelOf('HOST')} is ${JSON.stringify(HOST)}: allowed without AUTH is a loopback host such as 127.0.0.1; AUTH=jwt or AUTH=api-key asks who uploads, AUTH=none lets anybody who reaches the server upload.`,
     )
   }
+  checkAccess(configuration, labelOf)
   checkStorage(configuration, labelOf)
   if (CORS_CREDENTIALS && typeof CORS_ORIGINS === 'string') {
     throw wrong(
@@ -77,6 +79,23 @@ function checkTogether(configuration: Configuration, labelOf: (name: VariableNam
   // The one that was written, not the other's default.
   const [name, other] = API_PREFIX === VARIABLES.API_PREFIX.default ? PATHS.toReversed() : PATHS
   throw wrong(labelOf(name ?? 'API_PREFIX'), API_PREFIX, `a path other than ${other}`)
+}
+
+function checkAccess(configuration: Configuration, labelOf: (name: VariableName) => string): void {
+  const { AUTH, JWT_SECRET, JWKS_URL, API_KEYS } = configuration
+  const auth = `${labelOf('AUTH')} is ${JSON.stringify(AUTH)}`
+  if (AUTH === 'api-key' && API_KEYS === null) {
+    throw new ConfigurationError(`API_KEYS is not set and ${auth}: name who may upload, and the key of each.`)
+  }
+  if (AUTH !== 'jwt') return
+  if (JWT_SECRET === null && JWKS_URL === null) {
+    throw new ConfigurationError(`JWT_SECRET and JWKS_URL are not set and ${auth}: set one of them.`)
+  }
+  if (JWT_SECRET !== null && JWKS_URL !== null) {
+    throw new ConfigurationError(
+      `${labelOf('JWT_SECRET')} and ${labelOf('JWKS_URL')} are set and ${auth}: set one of them only.`,
+    )
+  }
 }
 
 /** S3 takes no smaller parts; only the last may be. */

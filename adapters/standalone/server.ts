@@ -5,9 +5,12 @@ import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
 import { rememberFailure } from '../failure-codes.ts'
 import { requestIdOf } from '../request-id.ts'
+import { createAuthentication } from './authentication/authentication.ts'
+import { securitySchemes } from './authentication/security-schemes.ts'
+import { accessWarnings } from './authentication/warnings.ts'
 import { answerClientError } from './client-errors.ts'
 import { createCloser } from './close-app.ts'
-import { type Configuration, isLoopback } from './configuration.ts'
+import type { Configuration } from './configuration.ts'
 import { registerDocumentation } from './documentation/register-documentation.ts'
 import { registerHealth } from './health.ts'
 import { createServices } from './services.ts'
@@ -20,6 +23,7 @@ import { listenError, storageError } from './start-errors.ts'
  */
 export async function startServer(configuration: Configuration, log: FastifyBaseLogger): Promise<() => Promise<void>> {
   const { HOST, PORT, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, SPOOL_DIR, TUS_PATH, API_PREFIX } = configuration
+  const authenticate = await createAuthentication(configuration)
   const services = await createServices(configuration, log)
   const uploads = createUploads({
     storage: services.storage,
@@ -46,8 +50,12 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     }
   }
   registerHealth(app, { uploads })
-  registerDocumentation(app, faceOptions(configuration))
-  app.register(holdfast, { uploads, ...faceOptions(configuration) })
+  registerDocumentation(app, { ...faceOptions(configuration), ...securitySchemes(configuration) })
+  app.register(holdfast, {
+    uploads,
+    ...(authenticate === null ? {} : { authenticate }),
+    ...faceOptions(configuration),
+  })
   // Before anything else, and not by the plugin: a storage may have to wait for the process it takes over from, for
   // longer than Fastify lets a hook take.
   try {
@@ -66,9 +74,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     await close()
     throw listenError(error, configuration)
   }
-  if (configuration.AUTH === 'none' && !isLoopback(HOST)) {
-    log.warn(`AUTH is none and HOST is ${HOST}: anybody who reaches this server may upload`)
-  }
+  for (const warning of accessWarnings(configuration)) log.warn(warning)
   return close
 }
 

@@ -13,6 +13,8 @@ export interface Variable<T> {
   /** What it is for, for `--help`. */
   readonly about: string
   readonly parse: Parse<T>
+  /** Whether it holds a secret: a line that refuses it does not show it. @default false */
+  readonly secret?: boolean
 }
 
 /** A variable, with the type of its value and whether it has a default. */

@@ -1,4 +1,5 @@
 import { checkPublicUrl } from '../paths.ts'
+import { parseApiKeys, parseJwtSecret, parseKeySetUrl } from './authentication/parse-access.ts'
 import { parseHost, parseMountPath, parseOrigins, parseProxies } from './parse-network.ts'
 import { parseBucket, parseEndpoint, parseKeyPrefix, parseRedisPrefix, parseRedisUrl } from './parse-services.ts'
 import {
@@ -125,6 +126,7 @@ const STATE = {
     allowed: 'an address such as redis://127.0.0.1:6379 or rediss://user:password@redis.example:6380/0',
     about: 'state and locks in Redis, for many nodes; unset: in memory, for one process',
     parse: parseRedisUrl,
+    secret: true,
   }),
   REDIS_PREFIX: variable({
     default: 'holdfast:',
@@ -206,10 +208,51 @@ const ACCESS = {
   AUTH: variable({
     default: null,
     unset: 'unset',
-    value: 'none',
-    allowed: 'none (this version has no other)',
-    about: 'who may upload; unset is none on a loopback HOST, and refuses to start on any other',
-    parse: parseOneOf('none'),
+    value: 'none|jwt|api-key',
+    allowed: 'none, jwt or api-key',
+    about:
+      'who may upload: anybody (none), or who sends a token (jwt) or a key (api-key); unset is none on a loopback HOST, and refuses to start on any other',
+    parse: parseOneOf('none', 'jwt', 'api-key'),
+  }),
+  JWT_SECRET: variable({
+    default: null,
+    value: 'SECRET',
+    allowed: 'a secret of 32 bytes or more',
+    about: 'with AUTH=jwt: what tokens are signed with (HS256). As a flag it would stand in the list of processes',
+    parse: parseJwtSecret,
+    secret: true,
+  }),
+  JWKS_URL: variable({
+    default: null,
+    value: 'URL',
+    allowed: 'an http or https address without a user and a fragment',
+    about: 'with AUTH=jwt, in place of JWT_SECRET: where the public keys of tokens are (RS, PS, ES, EdDSA)',
+    parse: parseKeySetUrl,
+    secret: true,
+  }),
+  JWT_ISSUER: variable({
+    default: null,
+    unset: 'any',
+    value: 'ISSUER',
+    allowed: 'a text',
+    about: 'with AUTH=jwt: who must have issued a token (iss)',
+    parse: parseText,
+  }),
+  JWT_AUDIENCE: variable({
+    default: null,
+    unset: 'any',
+    value: 'AUDIENCE',
+    allowed: 'a text',
+    about: 'with AUTH=jwt: for whom it must have been issued (aud)',
+    parse: parseText,
+  }),
+  API_KEYS: variable({
+    default: null,
+    value: 'NAME:KEY,…',
+    allowed: 'names and keys such as ann:…,build-server:…, each key once, without spaces and commas',
+    about: 'with AUTH=api-key: who may upload, each with a key. As a flag they would stand in the list of processes',
+    parse: parseApiKeys,
+    secret: true,
   }),
   CORS_ORIGINS: variable({
     default: '*',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
 import { beforeAll, afterAll, describe, expect, it } from 'vitest'
 import holdfast from '../../adapters/fastify/index.ts'
+import type { Principal } from '../../src/index.ts'
 import { FileStorage } from '../../src/storage/file/index.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 import { rm } from 'node:fs/promises'
@@ -14,7 +15,10 @@ beforeAll(async () => {
   directory = await makeTempDir()
   await app.register(holdfast, {
     storage: new FileStorage({ directory }),
-    authenticate: ({ headers }) => (typeof headers['x-user'] === 'string' ? { id: headers['x-user'] } : null),
+    authenticate: ({ headers }) => {
+      if (headers['x-principal'] !== undefined) return JSON.parse(String(headers['x-principal'])) as Principal
+      return typeof headers['x-user'] === 'string' ? { id: headers['x-user'] } : null
+    },
   })
   url = await app.listen({ port: 0, host: '127.0.0.1' })
 })
@@ -94,4 +98,20 @@ it('a finished file is absent for a stranger, and there for its owner', async ()
   ]
   for (const one of FILES) expect(await call(one, fileId, 'eve')).toEqual(await call(one, randomUUID(), 'eve'))
   for (const one of FILES) expect((await call(one, fileId, 'ann')).status).toBe(200)
+})
+
+it.each([
+  ['{}', 401],
+  ['{"id":""}', 401],
+  ['{"id":null}', 401],
+  ['{"id":5}', 500],
+  ['{"id":{"a":1}}', 500],
+])('a principal without an id that is a text is let in nowhere: %s', async (principal, status) => {
+  const headers = { 'Content-Type': 'application/json', 'x-principal': principal }
+  const json = await fetch(`${url}${API}/initiate`, { method: 'POST', headers, body: '{"fileName":"a","fileSize":1}' })
+  const tus = await fetch(`${url}/files`, {
+    method: 'POST',
+    headers: { ...TUS, 'Upload-Length': '1', 'x-principal': principal },
+  })
+  expect([json.status, tus.status]).toEqual([status, status])
 })

@@ -1,7 +1,11 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { ownerMay } from '../../src/access.ts'
+import { ADMIN_SCOPE, ownerMay, type Action, type Authorize, type Caller, type Subject } from '../../src/access.ts'
+import { Uploads } from '../../src/index.ts'
+import { openUploads } from './operations/opened-uploads.ts'
 
 const ann = { id: 'ann' }
+const ACTIONS: readonly Action[] = ['create', 'read', 'write', 'complete', 'cancel', 'download']
 
 describe('by default', () => {
   it('an upload is its owner’s', () => {
@@ -19,4 +23,100 @@ describe('by default', () => {
     expect(ownerMay(ann, 'create', null)).toBe(true)
     expect(ownerMay(null, 'create', null)).toBe(true)
   })
+
+  it('who has the scope admin may do everything to everybody’s', () => {
+    const admin = { id: 'root', scopes: ['uploads', ADMIN_SCOPE] }
+    for (const action of ACTIONS) expect(ownerMay(admin, action, { id: 'u', owner: 'ann' })).toBe(true)
+  })
+
+  it('no other scope lets anybody at another’s', () => {
+    for (const scopes of [[], ['Admin'], ['administrator'], ['admin '], ['not-admin'], ['*']]) {
+      for (const action of ACTIONS.slice(1)) {
+        expect(ownerMay({ id: 'eve', scopes }, action, { id: 'u', owner: 'ann' }), scopes.join()).toBe(false)
+      }
+    }
+  })
+})
+
+const CALLER: Caller = { principal: ann }
+
+interface Made {
+  readonly id: string
+  readonly fileId: string
+}
+
+/** What every method of the core asks for, first. */
+const METHODS: Readonly<
+  Record<string, readonly [Action, (uploads: Uploads, made: Made, caller: Caller) => Promise<unknown>]>
+> = {
+  create: ['create', (uploads, _made, caller) => uploads.create({ fileName: 'b', fileSize: 1 }, caller)],
+  find: ['read', (uploads, { id }, caller) => uploads.find(id, caller)],
+  settle: ['read', (uploads, { id }, caller) => uploads.settle(id, caller)],
+  progress: ['read', (uploads, { id }, caller) => uploads.progress(id, caller)],
+  file: ['read', (uploads, { fileId }, caller) => uploads.file(fileId, caller)],
+  append: [
+    'write',
+    (uploads, { id }, caller) => uploads.append(id, { offset: 0, body: Readable.from([]), contentLength: 0 }, caller),
+  ],
+  putChunk: [
+    'write',
+    (uploads, { id }, caller) => uploads.putChunk(id, { number: 0, body: bytes(), contentLength: 5 }, caller),
+  ],
+  resume: ['write', (uploads, { id }, caller) => uploads.resume(id, caller)],
+  complete: ['complete', (uploads, { id }, caller) => uploads.complete(id, {}, caller)],
+  cancel: ['cancel', (uploads, { id }, caller) => uploads.cancel(id, caller)],
+  terminate: ['cancel', (uploads, { id }, caller) => uploads.terminate(id, caller)],
+  removeFile: ['cancel', (uploads, { fileId }, caller) => uploads.removeFile(fileId, caller)],
+  download: ['download', (uploads, { id }, caller) => uploads.download(id, caller)],
+  downloadFile: ['download', (uploads, { fileId }, caller) => uploads.downloadFile(fileId, caller)],
+}
+
+function bytes(): Readable {
+  return Readable.from([Buffer.from('hello')])
+}
+
+/** Uploads of which one is finished, and what is asked of them; `denied` is denied from then on. */
+async function finished(denied: Action | null) {
+  const asked: (readonly [string | undefined, Action, Subject | null])[] = []
+  let armed = false
+  const authorize: Authorize = (principal, action, subject) => {
+    asked.push([principal?.id, action, subject])
+    return !armed || action !== denied
+  }
+  const { uploads } = await openUploads({ authorize })
+  const { manifest } = await uploads.create({ fileName: 'a', fileSize: 5 }, CALLER)
+  await uploads.putChunk(manifest.id, { number: 0, body: bytes(), contentLength: 5 }, CALLER)
+  await uploads.complete(manifest.id, {}, CALLER)
+  armed = true
+  asked.length = 0
+  return { uploads, asked, made: manifest }
+}
+
+describe.each(Object.entries(METHODS))('%s', (name, [action, call]) => {
+  it(`asks first whether one may ${action}, and asks for nobody else`, async () => {
+    const { uploads, asked, made } = await finished(null)
+    // Some come too late for a finished upload.
+    await call(uploads, made, CALLER).catch(() => {})
+    const subject = action === 'create' ? null : { id: made.id, owner: 'ann' }
+    expect(asked[0]).toEqual(['ann', action, subject])
+    for (const [principal, , about] of asked) {
+      expect(principal).toBe('ann')
+      expect(about).toEqual(subject)
+    }
+  })
+
+  it('where that is denied changes nothing, and tells nothing but that there is no such thing', async () => {
+    const { uploads, made } = await finished(action)
+    const code = action === 'create' ? 'FORBIDDEN' : /file/i.test(name) ? 'FILE_NOT_FOUND' : 'UPLOAD_NOT_FOUND'
+    await expect(call(uploads, made, CALLER)).rejects.toMatchObject({ code, details: undefined })
+    const other = action === 'read' ? uploads.download(made.id, CALLER) : uploads.find(made.id, CALLER)
+    await expect(other).resolves.toBeDefined()
+  })
+})
+
+it('the core has no method that is not in this list', () => {
+  const methods = Object.entries(Object.getOwnPropertyDescriptors(Uploads.prototype))
+    .filter(([, { value }]) => typeof value === 'function')
+    .map(([name]) => name)
+  expect(methods.toSorted()).toEqual(['constructor', 'open', 'check', 'close', ...Object.keys(METHODS)].toSorted())
 })

@@ -19,6 +19,10 @@ interface Cases {
   readonly unset: unknown
   readonly right: readonly (readonly [text: string, value: unknown])[]
   readonly wrong: readonly string[]
+  /** What has to be set as well for what is right. */
+  readonly beside?: Readonly<Record<string, string>>
+  /** Whether what is wrong is not shown. */
+  readonly secret?: true
 }
 
 const SIZES: Pick<Cases, 'right' | 'wrong'> = {
@@ -119,6 +123,7 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
       ['rediss://me:secret@redis.example:6380/2', 'rediss://me:secret@redis.example:6380/2'],
     ],
     wrong: ['127.0.0.1:6379', 'http://127.0.0.1', 'redis://', 'redis://a/b', 'localhost', ' '],
+    secret: true,
   },
   REDIS_PREFIX: { unset: 'holdfast:', right: [['app:uploads:', 'app:uploads:']], wrong: ['a b', 'a{b', '}', ' '] },
   DATA_DIR: { unset: './data', right: [['/srv/up loads', '/srv/up loads']], wrong: [' '] },
@@ -141,7 +146,60 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
   SPOOL_DIR: { unset: null, right: [['/var/spool/x', '/var/spool/x']], wrong: [' '] },
   SPOOL_BUDGET: { unset: 4096 * MIB, ...SIZES },
   FILE_CHECKSUM: { unset: 'full', right: [['composite', 'composite']], wrong: ['none', 'sha256'] },
-  AUTH: { unset: null, right: [['none', 'none']], wrong: ['jwt', 'api-key', 'off', 'None'] },
+  AUTH: {
+    unset: null,
+    right: [
+      ['none', 'none'],
+      ['jwt', 'jwt'],
+      ['api-key', 'api-key'],
+    ],
+    beside: { JWKS_URL: 'https://id.example/keys', API_KEYS: 'ann:a' },
+    wrong: ['off', 'None', 'JWT', 'apikey', 'jwt,api-key'],
+  },
+  JWT_SECRET: {
+    unset: null,
+    right: [
+      ['x'.repeat(32), 'x'.repeat(32)],
+      // Bytes count.
+      ['ü'.repeat(16), 'ü'.repeat(16)],
+    ],
+    wrong: ['x'.repeat(31), 'secret', ' '],
+    secret: true,
+  },
+  JWKS_URL: {
+    unset: null,
+    right: [
+      ['https://id.example/.well-known/jwks.json', new URL('https://id.example/.well-known/jwks.json')],
+      ['http://127.0.0.1:8080/keys?tenant=1', new URL('http://127.0.0.1:8080/keys?tenant=1')],
+    ],
+    wrong: [
+      'id.example/keys',
+      'file:///etc/keys',
+      'https://me:secret@id.example/keys',
+      'https://id.example/#keys',
+      ' ',
+    ],
+    secret: true,
+  },
+  JWT_ISSUER: { unset: null, right: [['https://id.example/', 'https://id.example/']], wrong: [' '] },
+  JWT_AUDIENCE: { unset: null, right: [['uploads', 'uploads']], wrong: [' '] },
+  API_KEYS: {
+    unset: null,
+    right: [
+      ['ann:key-of-ann', [{ name: 'ann', key: 'key-of-ann' }]],
+      // One of a name may be exchanged for another while both hold; a key may have a colon.
+      [
+        'ann:1, ann:2,build-server@x:a:b',
+        [
+          { name: 'ann', key: '1' },
+          { name: 'ann', key: '2' },
+          { name: 'build-server@x', key: 'a:b' },
+        ],
+      ],
+    ],
+    wrong: ['key', 'ann:', ':key', 'ann:key,', 'ann:a b', 'ann smith:key', 'ann:same,eve:same', 'ann:ü', ' '],
+    secret: true,
+  },
   CORS_ORIGINS: {
     unset: '*',
     right: [
@@ -178,7 +236,7 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
   },
 }
 
-describe.each(Object.entries(TABLE))('%s', (name, { unset, right, wrong }) => {
+describe.each(Object.entries(TABLE))('%s', (name, { unset, right, wrong, beside = {}, secret }) => {
   const flag = flagOf(name)
 
   test('has its default, also where it is set to nothing', () => {
@@ -187,14 +245,14 @@ describe.each(Object.entries(TABLE))('%s', (name, { unset, right, wrong }) => {
   })
 
   test.each(right)('takes %j', (text, value) => {
-    expect(configure([], { [name]: text })).toHaveProperty(name, value)
-    expect(configure([`--${flag}=${text}`])).toHaveProperty(name, value)
+    expect(configure([], { ...beside, [name]: text })).toHaveProperty(name, value)
+    expect(configure([`--${flag}=${text}`], beside)).toHaveProperty(name, value)
     // In two words, and over a variable that says otherwise, even wrongly.
-    expect(configure([`--${flag}`, text], { [name]: wrong[0] ?? '' })).toHaveProperty(name, value)
+    expect(configure([`--${flag}`, text], { ...beside, [name]: wrong[0] ?? '' })).toHaveProperty(name, value)
   })
 
   test.each(wrong)('refuses %j in one line that says where it was written, what it is and what is allowed', (text) => {
-    const rest = `is ${JSON.stringify(text)}: allowed is `
+    const rest = secret === true ? 'is wrong, and not shown: allowed is ' : `is ${JSON.stringify(text)}: allowed is `
     const line = (label: string): unknown => expect.stringMatching(new RegExp(`^${escape(label + rest)}[^\\n]+\\.$`))
     expect(refusalOf([], { [name]: text })).toEqual(line(`${name} `))
     expect(refusalOf([`--${flag}=${text}`])).toEqual(line(`--${flag} `))
@@ -207,6 +265,32 @@ test('the table has every variable', () => {
 
 test('a flag that is given as nothing is wrong, as somebody wrote it', () => {
   expect(refusalOf(['--data-dir='])).toBe('--data-dir is "": allowed is a directory.')
+})
+
+test('tokens need a secret or a key set, and not both; keys are named', () => {
+  const secret = { JWT_SECRET: 'x'.repeat(32) }
+  const keySet = { JWKS_URL: 'https://id.example/keys' }
+  expect(configure([], { AUTH: 'jwt', HOST: '0.0.0.0', ...secret })).toMatchObject({ AUTH: 'jwt', ...secret })
+  expect(configure(['--auth=jwt'], keySet)).toMatchObject({ AUTH: 'jwt', JWT_SECRET: null })
+  expect(refusalOf([], { AUTH: 'jwt' })).toBe('JWT_SECRET and JWKS_URL are not set and AUTH is "jwt": set one of them.')
+  expect(refusalOf(['--auth=jwt'], { ...secret, ...keySet })).toBe(
+    'JWT_SECRET and JWKS_URL are set and --auth is "jwt": set one of them only.',
+  )
+  expect(refusalOf([], { AUTH: 'api-key' })).toBe(
+    'API_KEYS is not set and AUTH is "api-key": name who may upload, and the key of each.',
+  )
+})
+
+test('no refusal shows a secret, whatever is wrong with it', () => {
+  const marks = ['x'.repeat(31), 'ann:marked secret', 'https://me:marked@id.example', 'redis://me:marked@a/b']
+  const names = ['JWT_SECRET', 'API_KEYS', 'JWKS_URL', 'REDIS_URL']
+  for (const [n, name] of names.entries()) {
+    const text = marks[n] ?? ''
+    for (const refusal of [refusalOf([], { [name]: text }), refusalOf([`--${flagOf(name)}=${text}`])]) {
+      expect(refusal).toContain('is wrong, and not shown')
+      expect(refusal).not.toMatch(/xxx|marked/)
+    }
+  }
 })
 
 test('S3 needs a bucket, and chunks as large as its parts', () => {

@@ -1,0 +1,26 @@
+import type { LoggerOptions } from 'pino'
+
+/** What stands in the place of a secret. */
+const HIDDEN = '[hidden]'
+
+const HEADERS = ['authorization', 'Authorization', '["x-api-key"]', '["X-API-Key"]', 'cookie']
+
+/** Values of a query that let somebody in. In lines of JSON, where a quotation mark ends a value. */
+const IN_QUERY = /([?&](?:access_token|api_?key|token)=)[^&#\s"\\]+/gi
+
+/**
+ * Keeps secrets out of the log, whoever writes to it. Nothing of ours logs headers or queries: this is for what a framework
+ * or a driver puts into its errors and messages, such as Redis' clients the command that gave the password.
+ */
+export const WITHOUT_SECRETS: Pick<LoggerOptions, 'redact' | 'hooks'> = {
+  redact: {
+    paths: [
+      ...['', 'req.', 'request.', 'err.request.', 'err.config.'].flatMap((owner) =>
+        HEADERS.map((name) => `${owner}headers.${name}`.replace('.[', '[')),
+      ),
+      'err.command.args',
+    ],
+    censor: HIDDEN,
+  },
+  hooks: { streamWrite: (line) => line.replaceAll(IN_QUERY, `$1${HIDDEN}`) },
+}
