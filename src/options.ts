@@ -6,7 +6,7 @@ import { parseSize } from './size.ts'
 import { MemoryState } from './state/memory.ts'
 import type { State } from './state/state.ts'
 import type { Storage } from './storage/storage.ts'
-import type { Manifest } from './upload.ts'
+import type { Manifest, Upload } from './upload.ts'
 
 /** What an application chooses. Only `storage` has no default. */
 export interface UploadsOptions {
@@ -23,6 +23,14 @@ export interface UploadsOptions {
    * repeated request (`Idempotency-Key`) for an upload that is there already does not ask again. @default all are made
    */
   readonly beforeCreate?: (upload: Manifest) => void | Promise<void>
+  /**
+   * Asked before an upload whose bytes are all there becomes a file; it throws an UploadError to refuse: `throw new
+   * UploadError('FORBIDDEN')`. The client that wanted it is told that; the upload stays as it is until it is cancelled or
+   * expires. `complete` asks again each time; a tus client, which wants it with every HEAD and PATCH, once a minute on
+   * each node. It is not asked any more once the upload is `completing`, so after a crash before that it is asked again.
+   * It is asked under the upload's lock: it must not wait for calls on the same upload. @default all are completed
+   */
+  readonly beforeComplete?: (upload: Upload) => void | Promise<void>
   /**
    * Told of every finished file. The client does not wait for it, `close()` does; what it throws goes to `onError`. In
    * this version it is told once, and not again after a crash in between; `file.id` is the key to deduplicate by once
@@ -77,10 +85,17 @@ export interface UploadsOptions {
 export type ResolvedOptions = Required<
   Omit<
     UploadsOptions,
-    'authenticate' | 'chunkSize' | 'maxFileSize' | 'memoryBudget' | 'spoolBudget' | 'filesExpireAfterMs'
+    | 'authenticate'
+    | 'beforeComplete'
+    | 'chunkSize'
+    | 'maxFileSize'
+    | 'memoryBudget'
+    | 'spoolBudget'
+    | 'filesExpireAfterMs'
   >
 > & {
   readonly authenticate: Authenticate | null
+  readonly beforeComplete: ((upload: Upload) => void | Promise<void>) | null
   readonly chunkSize: number
   readonly maxFileSize: number | null
   readonly memoryBudget: number
@@ -112,6 +127,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     authenticate: func('authenticate', options.authenticate, null),
     authorize: func('authorize', options.authorize, ownerMay),
     beforeCreate: func('beforeCreate', options.beforeCreate, () => {}),
+    beforeComplete: func('beforeComplete', options.beforeComplete, null),
     onCompleted: func('onCompleted', options.onCompleted, () => {}),
     chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),

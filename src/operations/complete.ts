@@ -9,6 +9,7 @@ import { discard, end } from './expire.ts'
 import { putChecksum, wantsDigest } from './keep-digest.ts'
 import { authorised, readable } from './authorised.ts'
 import { commit, fresh, learn, load, mustHold, there } from './records.ts'
+import { askBeforeComplete } from './vetoes.ts'
 
 /** How a completion is asked for. */
 export interface CompleteInput {
@@ -78,6 +79,9 @@ export interface Settled {
 export async function completeIfFull(context: Context, begun: Upload): Promise<Settled> {
   let upload = begun
   while (upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))) {
+    // A tus client comes here with every HEAD and PATCH: it is not asked again and again.
+    const veto = isOpen(upload) ? context.vetoes.of(upload.manifest.id) : null
+    if (veto !== null) throw veto
     upload = await within(drivenOrHealed(context, upload.manifest.id), context.options.lockWaitMs)
   }
   return { upload, offset: upload.ledger.offset(gridOf(upload)) }
@@ -138,9 +142,10 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const { storage } = context
   const { id } = upload.manifest
   requireFull(upload)
+  if (isOpen(upload)) await askBeforeComplete(context, upload)
   const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
   if (storage.readsUnfinished) await verifyDeclared(context, completing, lock)
-  const { storageChecksum } = await storage.assemble(completing)
+  const { storageChecksum } = await assemble(context, completing)
   // Only now can the bytes be read back. Whatever comes of it, nobody has been told of the file yet.
   if (!storage.readsUnfinished) await verifyDeclared(context, completing, lock)
   const at = context.options.now()
@@ -154,6 +159,21 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   } finally {
     // The file is there, whatever becomes of state's knowledge of it.
     context.events.emit('completed', file, { ...known, status: 'uploaded', endedAt: at })
+  }
+}
+
+/** Storage may find that an upload is lost: then it has recorded so, and this is who hears of it. */
+async function assemble(
+  { events, options, storage }: Context,
+  upload: Upload,
+): ReturnType<Context['storage']['assemble']> {
+  try {
+    return await storage.assemble(upload)
+  } catch (error) {
+    if (isUploadError(error) && error.code === 'UPLOAD_FAILED') {
+      events.emit('failed', { ...upload, status: 'failed', endedAt: options.now() })
+    }
+    throw error
   }
 }
 

@@ -7,6 +7,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { State } from '../state/state.ts'
 import type { Upload } from '../upload.ts'
 import type { TailHashes } from './tail-hashes.ts'
+import type { Vetoes } from './vetoes.ts'
 
 /** What every operation works with. */
 export interface Context {
@@ -17,6 +18,7 @@ export interface Context {
   readonly bodies: Bodies
   readonly digests: Digests
   readonly tailHashes: TailHashes
+  readonly vetoes: Vetoes
   readonly speeds: Map<string, Speedometer>
   /** Recoveries from storage under way, by upload id: one each. */
   readonly recoveries: Map<string, Promise<Upload | null>>
@@ -28,4 +30,5 @@ export interface Context {
 export function dropTransients(context: Context, id: string): void {
   context.tailHashes.drop(id)
   context.speeds.delete(id)
+  context.vetoes.lift(id)
 }

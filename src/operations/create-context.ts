@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import { keepDigest } from './keep-digest.ts'
 import { load } from './records.ts'
 import { TailHashes } from './tail-hashes.ts'
+import { Vetoes } from './vetoes.ts'
 
 /** @throws TypeError naming the option that is wrong */
 export function createContext(chosen: UploadsOptions): Context {
@@ -27,6 +28,7 @@ export function createContext(chosen: UploadsOptions): Context {
       onError: options.onError,
     }),
     tailHashes: new TailHashes(),
+    vetoes: new Vetoes(),
     speeds: new Map(),
     recoveries: new Map(),
     completions: new Map(),
