@@ -10,7 +10,7 @@ const API = '/api/v1/uploads'
 const HELLO = Buffer.from('hello')
 
 /** A hook that says what `verdict` says, and counts how often it was asked. */
-function hook(verdict: { error: unknown }) {
+function hook(verdict: { error: Error | null }) {
   const asked: string[] = []
   const beforeComplete: UploadsOptions['beforeComplete'] = ({ manifest, ledger, status }) => {
     asked.push(`${manifest.fileName} ${ledger.durableBytes} ${status}`)
@@ -28,7 +28,7 @@ async function serve(options: Partial<UploadsOptions>) {
   const url = await listen(holdfast({ uploads, onError: () => {} }))
   const json = async (method: string, path: string, init: RequestInit = {}) => {
     const answer = await fetch(`${url}${API}${path}`, { method, ...init })
-    return { status: answer.status, body: await answer.json() }
+    return { status: answer.status, body: (await answer.json()) as JsonAnswer }
   }
   /** An upload of one chunk, which is there. */
   const filled = async (): Promise<string> => {
@@ -43,9 +43,14 @@ async function serve(options: Partial<UploadsOptions>) {
   return { uploads, json, filled, tus: new TusClient(url) }
 }
 
+interface JsonAnswer {
+  readonly data: { readonly id: string; readonly [key: string]: unknown }
+  readonly error: { readonly code: string; readonly message: string }
+}
+
 describe('beforeComplete', () => {
   it('refuses a file to a JSON client, and is asked again when that asks again', async () => {
-    const verdict: { error: unknown } = { error: VETO }
+    const verdict: { error: Error | null } = { error: VETO }
     const { asked, beforeComplete } = hook(verdict)
     const { json, filled } = await serve({ beforeComplete })
     const id = await filled()
@@ -97,7 +102,7 @@ describe('beforeComplete', () => {
   })
 
   it('is not taken for a veto where it fails: tus clients try again, and are told no offset meanwhile', async () => {
-    const verdict: { error: unknown } = { error: new Error('the scanner at /secret/place is away') }
+    const verdict: { error: Error | null } = { error: new Error('the scanner at /secret/place is away') }
     const { beforeComplete } = hook(verdict)
     const { tus, json, filled } = await serve({ beforeComplete })
     const path = await tus.create(HELLO.length)
