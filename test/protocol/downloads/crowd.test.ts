@@ -65,11 +65,14 @@ describe('thousands of downloads of one file', () => {
     const before = await server.descriptors()
     const residentBefore = await residentMiB(server.pid)
     const idle = await Promise.all(Array.from({ length: 100 }, () => ask(server.url, finished.content)))
-    await expect.poll(() => server.descriptors()).toBeGreaterThanOrEqual(before + 200)
+    // All are being answered: each has the file open, and keeps it so.
+    await expect.poll(() => server.descriptorsOf(finished)).toBe(idle.length)
     // Unbounded, 2,400 MB would wait for them.
     expect((await residentMiB(server.pid)) - residentBefore).toBeLessThan(150)
     expect(sha256((await server.request('GET', finished.content)).body)).toBe(digest)
+    expect(await server.descriptorsOf(finished)).toBe(idle.length)
     for (const socket of idle) socket.destroy()
+    await expect.poll(() => server.descriptorsOf(finished), { timeout: 10_000 }).toBe(0)
     await expect.poll(() => server.descriptors(), { timeout: 10_000 }).toBeLessThanOrEqual(before)
   }, 60_000)
 })
@@ -85,8 +88,9 @@ describe('a download', () => {
   it('whose client takes no byte for the idle timeout is cut', async () => {
     const before = await server.descriptors()
     const socket = await ask(server.url, finished.content)
-    await expect.poll(() => server.descriptors()).toBe(before + 2)
-    await expect.poll(() => server.descriptors(), { timeout: 10_000 }).toBe(before)
+    await expect.poll(() => server.descriptorsOf(finished)).toBe(1)
+    await expect.poll(() => server.descriptorsOf(finished), { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => server.descriptors(), { timeout: 10_000 }).toBeLessThanOrEqual(before)
     socket.destroy()
   })
 

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readlink, rm } from 'node:fs/promises'
 import { afterAll, beforeAll } from 'vitest'
 import { type BeginParts, type FileAnswer, JsonClient } from '../../support/json-client.ts'
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts'
@@ -29,6 +29,8 @@ export interface DownloadServer {
   finish(bytes: Buffer, parts?: Omit<BeginParts, 'fileSize'>): Promise<FinishedFile>
   /** How many descriptors the server has open. */
   descriptors(): Promise<number>
+  /** How many of them are of a finished file's bytes. */
+  descriptorsOf(finished: FinishedFile): Promise<number>
   /** Kills the server as a power cut would, and starts it anew. */
   restart(): Promise<void>
 }
@@ -79,10 +81,20 @@ export function useDownloadServer(variables: Readonly<Record<string, string>> = 
       const record = `/api/v1/files/${fileId}`
       return { file: await json.completed(id), record, content: `${record}/content`, tus: `/files/${id}` }
     },
-    descriptors: async () => (await readdir(`/proc/${server.pid}/fd`)).length,
+    descriptors: async () => (await descriptorsOf(server.pid)).length,
+    descriptorsOf: async ({ file }) =>
+      (await descriptorsOf(server.pid)).filter((target) => target.endsWith(`/files/${file.id}`)).length,
     restart: async () => {
       await stop()
       await start()
     },
   }
+}
+
+/** What the descriptors of a process are of. */
+async function descriptorsOf(pid: number): Promise<string[]> {
+  const folder = `/proc/${pid}/fd`
+  // One that is closed while they are looked at is none any more.
+  const targets = (await readdir(folder)).map((fd) => readlink(`${folder}/${fd}`).catch(() => null))
+  return (await Promise.all(targets)).filter((target) => target !== null)
 }
