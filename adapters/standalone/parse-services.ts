@@ -3,9 +3,9 @@ import { WRONG, type Parse } from './parse-values.ts'
 /** The name of a bucket, as S3 allows them; some servers allow more, and say themselves what they do not. */
 export const parseBucket: Parse<string> = (text) => (/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(text) ? text : WRONG)
 
-/** What keys begin with. A slash in front would make a folder without a name. */
+/** What keys begin with: a folder, so that it is not the beginning of another's name. A slash in front would make one without a name. */
 export const parseKeyPrefix: Parse<string> = (text) =>
-  /^[^\s/\\][^\s\\]*$/.test(text) && !text.split('/').some(isDots) && Buffer.byteLength(text) <= 512 ? text : WRONG
+  /^[^\s/\\][^\s\\]*\/$/.test(text) && !text.split('/').some(isDots) && Buffer.byteLength(text) <= 512 ? text : WRONG
 
 /** An address of which nothing but scheme, host and port counts. */
 export const parseEndpoint: Parse<string> = (text) => {

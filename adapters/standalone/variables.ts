@@ -98,7 +98,7 @@ const STORAGE = {
   S3_PREFIX: variable({
     default: 'holdfast/',
     value: 'PREFIX',
-    allowed: 'the beginning of a key, such as holdfast/, not with a slash in front',
+    allowed: 'the beginning of keys, with a slash at its end and none in front, such as holdfast/',
     about: 'what the keys of all objects begin with: nothing outside of it is ever touched',
     parse: parseKeyPrefix,
   }),

@@ -18,6 +18,11 @@ const WRONG: readonly (readonly [
   [{ PORT: 'abc' }, [], 'PORT is "abc": allowed is 0 to 65535; 0 picks a free one.'],
   [{ STORAGE: 's4' }, [], 'STORAGE is "s4": allowed is file or s3.'],
   [{ STORAGE: 's3' }, [], 'S3_BUCKET is not set and STORAGE is "s3": name the bucket.'],
+  [
+    { STORAGE: 's3', S3_BUCKET: 'acme', S3_PREFIX: 'holdfast' },
+    [],
+    'S3_PREFIX is "holdfast": allowed is the beginning of keys, with a slash at its end and none in front, such as holdfast/.',
+  ],
   [{ PORT: '0' }, ['--port=abc'], '--port is "abc": allowed is 0 to 65535; 0 picks a free one.'],
   [{ LOG_LEVEL: 'a\nb' }, [], 'LOG_LEVEL is "a\\nb": allowed is trace, debug, info, warn, error, fatal or silent.'],
   [{}, ['--no-such-flag'], "Unknown option '--no-such-flag'. Try --help."],

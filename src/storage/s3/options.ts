@@ -89,7 +89,7 @@ export function resolveS3Options(options: S3StorageOptions): ResolvedS3Options {
   if (typeof client?.send !== 'function') throw new TypeError('client must be an S3Client.')
   if (typeof bucket !== 'string' || bucket === '') throw new TypeError('bucket must be the name of a bucket.')
   if (typeof prefix !== 'string' || (prefix !== '' && !/^[^/].*\/$/s.test(prefix))) {
-    throw new TypeError('prefix must be empty, or end with a slash and not begin with one.')
+    throw new TypeError(`prefix must be empty, or end with a slash and not begin with one: ${JSON.stringify(prefix)}`)
   }
   if (key !== null && typeof key !== 'function') throw new TypeError('key must be a function.')
   const maxParts = count('dialect.maxParts', dialect.maxParts ?? 10_000)

@@ -103,9 +103,9 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
     unset: 'holdfast/',
     right: [
       ['a/b/', 'a/b/'],
-      ['x', 'x'],
+      ['x/', 'x/'],
     ],
-    wrong: ['/a', 'a b', '../a/', 'a/./b', 'x'.repeat(513), ' '],
+    wrong: ['x', 'a/b', '/', '/a/', 'a b/', '../a/', 'a/./b/', 'a\\b/', `${'x'.repeat(512)}/`, ' '],
   },
   S3_ENDPOINT: {
     unset: null,
