@@ -58,7 +58,7 @@ export interface State {
   due(at: number): Promise<string[]>
   /** Drops what is known. */
   forget(id: string): Promise<void>
-  /** Whether state answers. @throws UploadError `STATE_UNAVAILABLE` */
+  /** Whether state answers, and takes writes. @throws UploadError `STATE_UNAVAILABLE` */
   check(): Promise<void>
   close(): Promise<void>
 }

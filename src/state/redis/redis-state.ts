@@ -11,13 +11,15 @@ import { recordKeys } from './record-keys.ts'
 import { parseView } from './record-text.ts'
 import { refusalError } from './refusal.ts'
 import { changeArgs } from './rules-lua.ts'
-import { ADOPT, COMMIT, FIND, LOCK } from './scripts.ts'
+import { ADOPT, CHECK, COMMIT, FIND, LOCK } from './scripts.ts'
 import { type Seen, UploadCache } from './upload-cache.ts'
+
+/** How long what a check has written stays, ms. */
+const CHECK_KEPT_MS = 60_000
 
 /** What a {@link RedisState} needs of ioredis' `Redis` or `Cluster`. */
 export interface StateRedis extends LockerRedis, IndexRedis {
   del(...keys: string[]): Promise<unknown>
-  ping(): Promise<unknown>
   time(): Promise<readonly (number | string)[]>
 }
 
@@ -130,8 +132,9 @@ export class RedisState implements State {
     this.#cache.drop(id)
   }
 
+  /** Writes, too: a replica, or a server that is full, answers and takes nothing. */
   async check(): Promise<void> {
-    await answered(this.#redis.ping(), this.#timeoutMs)
+    await this.#run(CHECK, [`${this.#prefix}check`], [CHECK_KEPT_MS])
   }
 
   /** Ends what is this state's own; the client it was given stays open. */

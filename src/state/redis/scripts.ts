@@ -98,3 +98,14 @@ extend(record, expiresAt)
 record.ready = '1'
 save(record)
 return { record.epoch, view(record, ARGV[12], ARGV[13]) }`)
+
+/*
+ * Whether writes are taken, by the same way as those of an upload.
+ *
+ * KEYS    a key of its own
+ * ARGV    how long it stays, ms
+ * returns 1
+ */
+export const CHECK = new RedisScript(`
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1`)

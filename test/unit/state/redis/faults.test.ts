@@ -154,6 +154,24 @@ describeWithOwnRedis('RedisState, when Redis', () => {
     expect(numbers(await commit(two.state, upload.manifest.id, chunkChange(0)))).toEqual([0])
   })
 
+  it('takes no writes any more, is not ready, and is again when it does', async () => {
+    const config = { 'repl-diskless-sync-delay': '0' }
+    const [server, master] = [await aServer({ config }), await aServer({ config })]
+    const [one] = twoNodes({ url: server.url })
+    await one.state.check()
+    await one.redis.replicaof(master.host, master.port)
+    await expect(one.state.check()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' })
+    await one.redis.replicaof('NO', 'ONE')
+    await one.state.check()
+    await one.redis.config('SET', 'maxmemory', '1')
+    await expect(one.state.check()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' })
+    expect(await one.redis.ping()).toBe('PONG')
+    await one.redis.config('SET', 'maxmemory', '0')
+    await one.state.check()
+    expect(await one.redis.keys('*')).toEqual([`${one.prefix}check`])
+    expect(await one.redis.pttl(`${one.prefix}check`)).toBeGreaterThan(0)
+  })
+
   it('is gone, says so, and goes on when it is back', async () => {
     const server = await aServer()
     const [one, two] = twoNodes({ url: server.url, commandTimeoutMs: 300 })
