@@ -9,7 +9,7 @@ import type { ChunkRoom, ChunkWriter, Hold } from '../storage/storage.ts'
 import { gridOf, type Change, type Upload } from '../upload.ts'
 import type { ChunksInFlight } from './chunks-in-flight.ts'
 import type { Context } from './context.ts'
-import { commit, fresh } from './records.ts'
+import { commit, fresh, learn } from './records.ts'
 import { hashOf } from './tail-hashes.ts'
 
 /** One append under way. */
@@ -220,7 +220,13 @@ async function suspend(
   }
   await mustHold(lock, writer)
   const tail: Tail = { number, size: intake.position, sha256: intake.digest() }
-  await writer.suspend(tail)
+  try {
+    await writer.suspend(tail)
+  } catch (error) {
+    // Storage has gone on from there, and nobody here knows it yet: the client is told how far it is when it asks.
+    if (isUploadError(error) && error.code === 'UPLOAD_LOCKED') await learn(context, id)
+    throw error
+  }
   context.tailHashes.keep(id, tail, intake.hash)
   const { ledger } = await commit(context, upload, [{ type: 'tail', tail }], lock)
   // Where a lease has failed another may have been faster, with whatever bytes: its client is told no more than that.

@@ -39,7 +39,10 @@ export interface ChunkWriter {
    * was recorded, with what the storage itself calls the chunk.
    */
   finish(entry: ChunkEntry): Promise<ChunkEntry>
-  /** The writer stops in the middle: makes the bytes durable, then records them as the tail. */
+  /**
+   * The writer stops in the middle: makes the bytes durable, then records them as the tail.
+   * @throws UploadError `UPLOAD_LOCKED` where storage knows of another tail that goes on from the same bytes: learn of it
+   */
   suspend(tail: Tail): Promise<void>
   /** Forgets the bytes given to it; resolves when nothing it began is still under way. Never throws. */
   abort(): Promise<void>

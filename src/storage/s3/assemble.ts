@@ -1,6 +1,7 @@
 import { UploadError } from '../../errors.ts'
 import type { ChunkEntry, Ledger } from '../../ledger.ts'
 import { goneError, gridOf, isGone, isOpen, type StoredUpload } from '../../upload.ts'
+import { removeTails } from './chains.ts'
 import type { S3Context } from './context.ts'
 import { isOurs, NO_BYTES, putFile } from './final-object.ts'
 import { loadUpload } from './load.ts'
@@ -12,7 +13,6 @@ import { chooseParts } from './parts.ts'
 import { agrees, type ClosedGrid } from './rebuild.ts'
 import { isInvalidPart } from './s3-error.ts'
 import { compositeOf } from './sha256.ts'
-import { dropSegments, listSegments } from './segments.ts'
 
 /** What is told of a file that was made. */
 export interface AssembledFile {
@@ -64,7 +64,7 @@ async function makeObject(
   // The only chunk of a small file was written straight under its key: it is there.
   if (upload.manifest.size === null) {
     // Killed before this, the segments are found by the sweep: their upload will have ended.
-    dropSegments(context, place.id, await listSegments(context, place.id))
+    context.aside(() => removeTails(context, place.id))
   }
 }
 

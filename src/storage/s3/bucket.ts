@@ -42,6 +42,8 @@ export type Condition = { readonly absent: true } | { readonly etag: string }
 /** An object as a listing names it. */
 export interface ListedObject {
   readonly key: string
+  /** Bytes. */
+  readonly size: number
   readonly etag: string
   /** ms since the epoch, by the clock of S3. */
   readonly modifiedAt: number
@@ -130,8 +132,9 @@ export class ObjectBucket {
   /** The objects whose keys begin with `prefix`. */
   async *list(prefix: string): AsyncGenerator<ListedObject> {
     for await (const { Contents = [] } of this.#pages(prefix, false)) {
-      for (const { Key, ETag, LastModified } of Contents) {
-        yield { key: must(Key, 'Key'), etag: ETag ?? '', modifiedAt: LastModified?.getTime() ?? 0 }
+      for (const { Key, Size, ETag, LastModified } of Contents) {
+        const modifiedAt = LastModified?.getTime() ?? 0
+        yield { key: must(Key, 'Key'), size: Size ?? 0, etag: ETag ?? '', modifiedAt }
       }
     }
   }

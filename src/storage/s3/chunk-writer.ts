@@ -4,12 +4,13 @@ import { chunkLength } from '../../grid.ts'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import type { ChunkWriter, Hold } from '../storage.ts'
 import type { Payload } from './calls.ts'
+import { continued, findChain, listSegments, longestTail, removeTail } from './chains.ts'
 import type { S3Context } from './context.ts'
 import { isOurs, putFile } from './final-object.ts'
 import { recordLost } from './lost.ts'
 import type { Place } from './manifest.ts'
 import { isNoSuchUpload, storageError } from './s3-error.ts'
-import { continued, dropSegments, findChain, listSegments, longestTail, type Segment } from './segments.ts'
+import type { Segment } from './segments.ts'
 import { saveTail } from './tails.ts'
 
 /** Which chunk is written, and where it is held until it is whole. */
@@ -79,9 +80,7 @@ export class S3ChunkWriter implements ChunkWriter {
     await this.#end(async () => {
       const { upload, hold } = this.#chunk
       const before = await this.#tail()
-      // A tail that was only looked up is continued in a way in which S3 compares its bytes, too.
-      const whole = before !== this.#known
-      await saveTail(this.#context, upload.manifest.id, { tail, before, hold, whole })
+      await saveTail(this.#context, upload.manifest.id, { tail, before, hold })
     })
   }
 
@@ -100,11 +99,9 @@ export class S3ChunkWriter implements ChunkWriter {
     const { upload, number, from } = this.#chunk
     if (from === 0 || this.#known !== null) return this.#known
     const segments = await listSegments(this.#context, upload.manifest.id)
-    const longest = longestTail(
-      segments.filter((one) => one.to <= from),
-      number,
-    )
-    if (longest?.size === from) return longest
+    const before = segments.filter((one) => one.to <= from)
+    const longest = await longestTail(this.#context, before, number)
+    if (longest?.tail.size === from) return longest.tail
     const cause = new Error(`There is no tail of ${from} bytes.`)
     throw new UploadError('CHUNKS_MISSING', { cause, details: { missing: [[number, number]] } })
   }
@@ -138,7 +135,8 @@ export class S3ChunkWriter implements ChunkWriter {
    */
   #dropTail(chain: readonly Segment[]): void {
     const { upload } = this.#chunk
-    if (chain.length > 0 && upload.manifest.size !== null) dropSegments(this.#context, upload.manifest.id, chain)
+    if (chain.length > 0 && upload.manifest.size !== null)
+      this.#context.aside(() => removeTail(this.#context, upload.manifest.id, chain))
   }
 
   #mustSay(said: Tail, size: number): void {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { UploadError } from '../../errors.ts'
 import { ObjectBucket } from './bucket.ts'
 import { Calls } from './calls.ts'
+import type { Chain } from './chains.ts'
 import { Documents } from './documents.ts'
 import { Ends } from './ends.ts'
 import type { Keys } from './keys.ts'
@@ -10,7 +11,6 @@ import { Multipart } from './multipart.ts'
 import type { ResolvedS3Options } from './options.ts'
 import type { PackedChunks } from './packed-chunks.ts'
 import { Recent } from './recent.ts'
-import type { Segment } from './segments.ts'
 
 /** How many uploads something is remembered of. Only ever caches. */
 const CAPACITY = 10_000
@@ -38,8 +38,8 @@ export class S3Context {
   readonly owner = randomUUID()
   /** By upload id. */
   readonly places = new Recent<string, Place>(CAPACITY)
-  /** The segments of tails that this process wrote or read last, by upload id. */
-  readonly tails = new Recent<string, readonly Segment[]>(TAILS_CAPACITY)
+  /** The tails that this process wrote or read last, by upload id. */
+  readonly tails = new Recent<string, Chain>(TAILS_CAPACITY)
   /** By upload id, from the moment the object stands to the record of its end. */
   readonly assembled = new Recent<string, Assembled>(ASSEMBLED_CAPACITY)
   /** When an upload was first seen to have neither parts nor object (ms since the epoch), by upload id. */

@@ -18,8 +18,8 @@ export async function readFolder(context: S3Context, id: string): Promise<Folder
   const facts = new Set<string>()
   const segments: Segment[] = []
   const folder = context.keys.upload(id)
-  for await (const { key } of context.bucket.list(folder)) {
-    const segment = key.startsWith(context.keys.tail(id)) ? parseSegment(key) : null
+  for await (const { key, size } of context.bucket.list(folder)) {
+    const segment = key.startsWith(context.keys.tail(id)) ? parseSegment(key, size) : null
     if (segment === null) facts.add(key.slice(folder.length))
     else segments.push(segment)
   }

@@ -1,6 +1,7 @@
 import { chunkCount, chunkLength, type Grid } from '../../grid.ts'
 import { type ChunkEntry, Ledger } from '../../ledger.ts'
 import { newUpload, type StoredUpload } from '../../upload.ts'
+import { longestTail } from './chains.ts'
 import type { S3Context } from './context.ts'
 import type { End } from './ends.ts'
 import { readDigest, readFolder, readLedger, readLength } from './facts.ts'
@@ -10,7 +11,7 @@ import type { Part } from './multipart.ts'
 import { unpackChunks } from './packed-chunks.ts'
 import { recordLost, seenAgain } from './lost.ts'
 import { rebuildChunks } from './rebuild.ts'
-import { longestTail, type Segment } from './segments.ts'
+import type { Segment } from './segments.ts'
 
 /** Everything the bucket knows of an upload, or null. An upload that has ended takes two requests. */
 export async function loadUpload(context: S3Context, id: string): Promise<StoredUpload | null> {
@@ -65,7 +66,7 @@ async function loadOpen(context: S3Context, stored: StoredManifest): Promise<Sto
     return await loadOpen(context, stored)
   }
   seenAgain(context, id)
-  const ledger = ledgerOf(chunks ?? [], folder.segments, grid, length?.at ?? 0)
+  const ledger = await ledgerOf(context, chunks ?? [], folder.segments, grid, length?.at ?? 0)
   const full = ledger.isFull(grid)
   // To be completing with a chunk missing would be to wait for ever, however it came to that.
   const begun = ledger.durableBytes > 0 ? 'uploading' : 'initiated'
@@ -85,13 +86,19 @@ function chunksOfParts(parts: readonly Part[], grid: Grid): ChunkEntry[] {
 }
 
 /** The chunks, and the longest tail of the first that is missing; a length that ends with the tail makes it a chunk. */
-function ledgerOf(chunks: readonly ChunkEntry[], segments: readonly Segment[], grid: Grid, at: number): Ledger {
+async function ledgerOf(
+  context: S3Context,
+  chunks: readonly ChunkEntry[],
+  segments: readonly Segment[],
+  grid: Grid,
+  at: number,
+): Promise<Ledger> {
   const ledger = Ledger.of(chunks)
   const count = chunkCount(grid)
   if (count !== null && ledger.run >= count) return ledger
   const fitting = segments.filter((segment) => segment.to <= chunkLength(grid, segment.number))
-  const tail = longestTail(fitting, ledger.run)
-  if (tail !== null) ledger.setTail(tail)
+  const longest = await longestTail(context, fitting, ledger.run)
+  if (longest !== null) ledger.setTail(longest.tail)
   const last = ledger.tailAsChunk(grid, at)
   if (last !== null) ledger.add(last)
   return ledger

@@ -1,10 +1,10 @@
 import { UploadError } from '../../errors.ts'
 import type { ChunkEntry, ChunkRange, Tail } from '../../ledger.ts'
+import { continued, listSegments, lookUp, removeSegments } from './chains.ts'
 import type { S3Context } from './context.ts'
 import { NO_BYTES } from './final-object.ts'
 import type { Place } from './manifest.ts'
 import type { ChosenPart, MultipartUpload, Part } from './multipart.ts'
-import { chainOf, continued, listSegments } from './segments.ts'
 
 /** What is to become a file. */
 export interface Choice {
@@ -76,7 +76,7 @@ async function promoted(
   { number, size, sha256 }: ChunkEntry,
 ): Promise<string | null> {
   const tail: Tail = { number, size, sha256 }
-  const chain = chainOf(await listSegments(context, id), tail)
+  const chain = await lookUp(context, await listSegments(context, id), tail)
   if (chain === null) return null
   const nothing = async function* (): AsyncGenerator<Buffer> {}
   const payload = continued(context, id, chain, tail, { size, sha256, body: nothing })
@@ -99,6 +99,8 @@ async function dropChunks(
   context.options.onWarning(`Upload ${id}: S3 does not have the bytes of chunk ${numbers}; they have to be sent again.`)
   for (const { number, size } of missing) {
     if (parts.get(number + 1)?.size === size) await context.multipart.send(multipart, number + 1, NO_BYTES)
+    // Nor does any take for its beginning what somebody once wrote of it.
+    await removeSegments(context, id, number)
   }
   for (const fact of ['digest', 'ledger', 'completing'] as const)
     await context.bucket.remove(context.keys.fact(id, fact))

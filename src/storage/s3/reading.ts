@@ -3,11 +3,11 @@ import { UploadError } from '../../errors.ts'
 import { chunkAt, chunkStart } from '../../grid.ts'
 import { gridOf, type StoredUpload } from '../../upload.ts'
 import type { ObjectFacts } from './bucket.ts'
+import { findChain, readSegment } from './chains.ts'
 import type { S3Context } from './context.ts'
 import { isOurs } from './final-object.ts'
 import { readObject } from './ranges.ts'
 import { isNoSuchKey, storageError } from './s3-error.ts'
-import { findChain, readSegment } from './segments.ts'
 
 /** Bytes `[start, end)` of an upload: of its tail, or of its object where that stands. */
 export async function* readUpload(

@@ -2,11 +2,12 @@ import { UploadError } from '../../errors.ts'
 import type { FileRecord } from '../../files.ts'
 import { endsFile, goneError, type GoneStatus } from '../../upload.ts'
 import type { RecordedChange } from '../storage.ts'
+import { listSegments } from './chains.ts'
 import type { S3Context } from './context.ts'
 import type { End, StandingEnd } from './ends.ts'
 import { isCount } from './json.ts'
 import type { Place } from './manifest.ts'
-import { listSegments, longestTail } from './segments.ts'
+import { chainOf } from './segments.ts'
 
 /** How often a write is begun again because another came in between. */
 const TURNS = 8
@@ -75,7 +76,7 @@ async function reachesBeyond(context: S3Context, place: Place, size: number): Pr
   ])
   if (parts?.some((part) => (part.number - 1) * chunkSize + part.size > size)) return true
   const numbers = new Set(segments.map((segment) => segment.number))
-  return [...numbers].some((number) => number * chunkSize + (longestTail(segments, number)?.size ?? 0) > size)
+  return [...numbers].some((number) => number * chunkSize + (chainOf(segments, number).at(-1)?.to ?? 0) > size)
 }
 
 /**

@@ -1,184 +1,93 @@
-import type { Tail } from '../../ledger.ts'
-import type { Payload } from './calls.ts'
-import type { S3Context } from './context.ts'
-import { UploadError } from '../../errors.ts'
-import { createHash } from 'node:crypto'
-import { readObject } from './ranges.ts'
-import { isNoSuchKey } from './s3-error.ts'
+import type { Keys } from './keys.ts'
 
 /**
- * A stretch of a tail: what one append brought of its last chunk. Segments are never changed. Each names the bytes before
- * it by their digest, so that those of two writers who both believed that the tail was theirs are never taken for one.
+ * A stretch of a tail: what one append brought of its last chunk. Its key is its place: the chunk, which segment of it it
+ * is, and which bytes it follows. It is written only if nothing stands there. So of all who believe that they go on from the
+ * same bytes the first one does, whatever locks have failed, and what was acknowledged stays what the bucket has.
  */
 export interface Segment {
   readonly key: string
   /** The chunk it is of. */
   readonly number: number
-  /** Bytes of the chunk before it. */
+  /** Which segment of the chunk it is, from 0. */
+  readonly index: number
+  /** Bytes of the chunk before those it brought. */
+  readonly after: number
+  /** SHA-256 (hex) of the chunk's bytes before those, or null where it is the first. */
+  readonly before: string | null
+  /** Bytes of the chunk before what it holds: 0 where it {@link holdsAll}. */
   readonly from: number
   /** Bytes of the chunk up to its end. */
   readonly to: number
-  /** SHA-256 (hex) of the chunk's bytes up to its end. */
+}
+
+/** The bytes of a chunk up to a place in it: how many, and which. */
+export interface Stretch {
+  readonly size: number
+  /** SHA-256 in hex. */
   readonly sha256: string
-  /** SHA-256 (hex) of the chunk's bytes before it, or null where it is the first. */
-  readonly before: string | null
 }
 
-const NAME = /^(\d+)-(\d+)-(\d+)-([0-9a-f]{64})-([0-9a-f]{64}|first)-[0-9a-f-]{36}$/
+/** Every so many segments one holds all bytes from the chunk's start: reading them must not take a request for every append. */
+export const LONGEST_CHAIN = 64
 
-/** The key of a segment that continues the tail `before` up to `tail`. */
-export function segmentOf(context: S3Context, id: string, tail: Tail, before: Tail | null): Segment {
-  const { number, size, sha256 } = tail
-  const from = before?.size ?? 0
-  const name = [number, from, size - from, sha256, before?.sha256 ?? 'first', context.owner].join('-')
-  return { key: context.keys.tail(id) + name, number, from, to: size, sha256, before: before?.sha256 ?? null }
+const NAME = /^(\d+)-(\d+)-(\d+)-([0-9a-f]{64}|first)$/
+
+/** Whether a segment holds the chunk from its start, so that those before it are not needed any more. */
+export function holdsAll(index: number): boolean {
+  return index % LONGEST_CHAIN === 0
 }
 
-/** A segment by its key, or null where it is none. */
-export function parseSegment(key: string): Segment | null {
+/** The place of the segment that goes on from `before`, the end of `chain`, up to `to`. */
+export function segmentAfter(
+  keys: Keys,
+  id: string,
+  { number, chain, before, to }: { number: number; chain: readonly Segment[]; before: Stretch | null; to: number },
+): Segment {
+  const index = (chain.at(-1)?.index ?? -1) + 1
+  const after = before?.size ?? 0
+  const name = [number, index, after, before?.sha256 ?? 'first'].join('-')
+  const from = holdsAll(index) ? 0 : after
+  return { key: keys.tail(id) + name, number, index, after, before: before?.sha256 ?? null, from, to }
+}
+
+/** A segment by its key and the bytes it has, or null where it is none. */
+export function parseSegment(key: string, size: number): Segment | null {
   const match = NAME.exec(key.slice(key.lastIndexOf('/') + 1))
   if (match === null) return null
-  const [, number, from, length, sha256, before] = match
-  if (sha256 === undefined || before === undefined) return null
-  const start = Number(from)
-  return {
-    key,
-    number: Number(number),
-    from: start,
-    to: start + Number(length),
-    sha256,
-    before: before === 'first' ? null : before,
-  }
+  const [number = 0, index = 0, after = 0] = match.slice(1, 4).map(Number)
+  const from = holdsAll(index) ? 0 : after
+  const before = match[4] === undefined || match[4] === 'first' ? null : match[4]
+  return { key, number, index, after, before, from, to: from + size }
 }
 
-/** All segments of an upload. */
-export async function listSegments(context: S3Context, id: string): Promise<Segment[]> {
-  const segments: Segment[] = []
-  for await (const { key } of context.bucket.list(context.keys.tail(id))) {
-    const segment = parseSegment(key)
-    if (segment !== null) segments.push(segment)
-  }
-  return segments
-}
-
-/** The unbroken chain of segments that makes exactly this tail, in order; null where there is none. */
-export function chainOf(segments: readonly Segment[], { number, size, sha256 }: Tail): readonly Segment[] | null {
-  return chainsOf(segments, number).get(placeOf(size, sha256)) ?? null
-}
-
-/** The longest tail of a chunk that its segments make, or null. */
-export function longestTail(segments: readonly Segment[], number: number): Tail | null {
-  let longest: Tail | null = null
-  for (const chain of chainsOf(segments, number).values()) {
-    const last = chain.at(-1)
-    if (last !== undefined && last.to > (longest?.size ?? 0)) longest = { number, size: last.to, sha256: last.sha256 }
-  }
-  return longest
-}
-
-/** Every end that is reached from the chunk's start, with the chain that reached it first. */
-function chainsOf(segments: readonly Segment[], chunk: number): Map<string, readonly Segment[]> {
-  const reached = new Map<string, readonly Segment[]>()
-  const own = segments.filter(({ number, from, to }) => number === chunk && from < to)
-  for (const segment of own.toSorted((a, b) => a.from - b.from)) {
-    const { from, to, sha256, before } = segment
-    const chain = before === null ? (from === 0 ? [] : undefined) : reached.get(placeOf(from, before))
-    const end = placeOf(to, sha256)
-    if (chain !== undefined && !reached.has(end)) reached.set(end, [...chain, segment])
-  }
-  return reached
-}
-
-/** An end of a stretch that begins with the chunk: how far it reaches, and of which bytes it is. */
-function placeOf(size: number, sha256: string): string {
-  return `${size} ${sha256}`
-}
+/** What the bytes of a chunk up to a segment's end hash to, where that is known. */
+export type EndOf = (segment: Segment) => string | undefined
 
 /**
- * The segments of a tail: remembered, or looked up.
- * @throws UploadError `CHUNKS_MISSING` where they are not there: their chunk is, or a longer tail
+ * The segments of a chunk that follow one another: from the last that holds all bytes before it, as far as each follows
+ * what the one before it ends with. Those before it are left over from before it was written; nobody goes on from there.
  */
-export async function findChain(context: S3Context, id: string, tail: Tail): Promise<readonly Segment[]> {
-  const known = context.tails.get(id)
-  const chain = (known && chainOf(known, tail)) ?? chainOf(await listSegments(context, id), tail)
-  if (chain === null) throw tailMissing(tail.number)
-  context.tails.set(id, chain)
+export function chainOf(segments: readonly Segment[], number: number, endOf: EndOf = () => undefined): Segment[] {
+  const own = segments.filter((segment) => segment.number === number && segment.from < segment.to)
+  let next: Segment | undefined = own
+    .filter(({ index, before, after }) => holdsAll(index) && (index === 0) === (before === null && after === 0))
+    .toSorted((a, b) => b.index - a.index)[0]
+  const chain: Segment[] = []
+  while (next !== undefined) {
+    chain.push(next)
+    const last: Segment = next
+    const end = endOf(last)
+    next = own.find(
+      ({ index, after, before }) =>
+        index === last.index + 1 && after === last.to && (end === undefined || before === end),
+    )
+  }
   return chain
 }
 
-function tailMissing(number: number, cause?: unknown): UploadError {
-  return new UploadError('CHUNKS_MISSING', { cause, details: { missing: [[number, number]] } })
-}
-
-/**
- * Bytes `[from, to)` of a segment, counted from its beginning.
- * @throws UploadError `CHUNKS_MISSING` where it is not there any more: another node has made it part of something longer
- */
-export async function* readSegment(
-  context: S3Context,
-  id: string,
-  { key, number }: Segment,
-  from: number,
-  to: number,
-): AsyncGenerator<Buffer> {
-  try {
-    yield* readObject(context.bucket, key, from, to)
-  } catch (error) {
-    if (!isNoSuchKey(error)) throw error
-    context.tails.delete(id)
-    throw tailMissing(number, error)
-  }
-}
-
-/**
- * The bytes of a tail as its segments hold them.
- * @throws Error before the last buffer when they are not the bytes of this tail: what reads them must not use any.
- */
-async function* readChain(
-  context: S3Context,
-  id: string,
-  chain: readonly Segment[],
-  tail: Tail,
-): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256')
-  let held: Buffer | null = null
-  for (const segment of chain) {
-    for await (const buffer of readSegment(context, id, segment, 0, segment.to - segment.from)) {
-      hash.update(buffer)
-      if (held !== null) yield held
-      held = buffer
-    }
-  }
-  if (hash.digest('hex') !== tail.sha256) {
-    throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error('The segments of a tail are not its bytes.') })
-  }
-  if (held !== null) yield held
-}
-
-/** The bytes of a tail, then those that came after it, as one payload. */
-export function continued(
-  context: S3Context,
-  id: string,
-  chain: readonly Segment[],
-  tail: Tail | null,
-  rest: Payload,
-): Payload {
-  const { size, sha256, body } = rest
-  return {
-    size,
-    sha256,
-    body: async function* () {
-      if (tail !== null) yield* readChain(context, id, chain, tail)
-      if (Buffer.isBuffer(body)) yield body
-      else yield* body()
-    },
-  }
-}
-
-/** Deletes segments whose bytes stand elsewhere by now. Nobody waits for it. */
-export function dropSegments(context: S3Context, id: string, segments: readonly Segment[]): void {
-  context.tails.delete(id)
-  context.aside(async () => {
-    for (const { key } of segments) await context.bucket.remove(key)
-  })
+/** Whether two segments could follow the same one, by their places alone. */
+export function isAmbiguous(segments: readonly Segment[], number: number): boolean {
+  const places = segments.filter((one) => one.number === number).map(({ index, after }) => `${index} ${after}`)
+  return new Set(places).size < places.length
 }

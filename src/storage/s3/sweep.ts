@@ -50,7 +50,7 @@ async function sweepFolder(
   const manifest = context.keys.manifest(id)
   const old = objects.filter(({ key, modifiedAt }) => key !== manifest && modifiedAt < before)
   const isUpload = objects.some(({ key }) => key === manifest)
-  const leftovers = isUpload ? old.filter(({ key }) => parseSegment(key) !== null) : old
+  const leftovers = isUpload ? old.filter(({ key, size }) => parseSegment(key, size) !== null) : old
   if (leftovers.length === 0 || (isUpload && !(await hasEnded(context, id)))) return
   for (const { key } of leftovers) await context.bucket.remove(key)
 }

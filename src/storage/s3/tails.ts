@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
+import { UploadError } from '../../errors.ts'
 import type { Tail } from '../../ledger.ts'
 import type { Hold } from '../storage.ts'
+import type { Payload } from './calls.ts'
+import { continued, digestsIn, findChain, removeSegments, segmentMetadata, tailMissing } from './chains.ts'
 import type { S3Context } from './context.ts'
-import { continued, dropSegments, findChain, type Segment, segmentOf } from './segments.ts'
-
-/** A tail of more segments than this is written anew as one: reading it back must not take a request for every append. */
-const LONGEST_CHAIN = 64
+import { isRefused } from './s3-error.ts'
+import { holdsAll, type Segment, segmentAfter, type Stretch } from './segments.ts'
 
 /** A tail that is to be kept. */
 export interface NewTail {
@@ -14,44 +15,107 @@ export interface NewTail {
   readonly before: Tail | null
   /** The bytes after that. */
   readonly hold: Hold
-  /** Whether it is to be one segment, whatever it continues. */
-  readonly whole: boolean
 }
 
 /**
  * Makes the bytes that were held a segment of the tail. Killed before the request is done, the tail before it stands;
  * after it, the longer one, in one step. The segments before are part of it and stay.
+ *
+ * Where a segment stands already, it is our own whose answer was lost, or one that was written and never acknowledged: if
+ * it holds the same bytes, what is left of ours follows it.
+ *
+ * @throws UploadError `UPLOAD_LOCKED` where the bucket has gone on from there in another way; `CHUNKS_MISSING` where the
+ * tail is gone: its chunk is there
  */
-export async function saveTail(context: S3Context, id: string, made: NewTail): Promise<void> {
-  const { tail, before, hold } = made
-  const chain = before === null ? [] : await findChain(context, id, before)
-  if (before !== null && (made.whole || chain.length >= LONGEST_CHAIN)) {
-    await gatherTail(context, id, made, before, chain)
-    return
+export async function saveTail(context: S3Context, id: string, { tail, before, hold }: NewTail): Promise<void> {
+  const { number, size, sha256 } = tail
+  const given = before?.size ?? 0
+  let segments = before === null ? [] : await findChain(context, id, before)
+  let stretch: Stretch | null = before
+  for (;;) {
+    const segment = segmentAfter(context.keys, id, { number, chain: segments, before: stretch, to: size })
+    const skipped = segment.after - given
+    const rest: Payload = {
+      size: size - segment.after,
+      sha256: stretch === null ? sha256 : await digestOf(hold, skipped, size - given),
+      body: () => stretchOf(hold, skipped, size - given),
+    }
+    const isWhole = holdsAll(segment.index)
+    const payload = isWhole ? continued(context, id, segments, stretch, { ...rest, size, sha256 }) : rest
+    const standing = (await create(context, segment, payload, sha256)) ? null : await look(context, segment)
+    if (standing === null || (standing.to === size && standing.end === sha256)) {
+      remember(context, id, tail, segments, segment)
+      return
+    }
+    const follows = standing.to < size && segment.from === segment.after
+    if (!follows || standing.held !== (await digestOf(hold, skipped, standing.to - given))) throw taken()
+    segments = [...segments, { ...segment, to: standing.to }]
+    stretch = { size: standing.to, sha256: standing.end }
   }
-  const segment = segmentOf(context, id, tail, before)
-  const sha256 = before === null ? tail.sha256 : await digestOf(hold)
-  await context.bucket.put(segment.key, { size: tail.size - segment.from, sha256, body: () => hold.read() })
-  context.tails.set(id, [...chain, segment])
 }
 
-/** Writes the whole tail as one segment; only then are those it was made of deleted. */
-async function gatherTail(
-  context: S3Context,
-  id: string,
-  { tail, hold }: NewTail,
-  before: Tail,
-  chain: readonly Segment[],
-): Promise<void> {
-  const segment = segmentOf(context, id, tail, null)
-  const rest = { size: tail.size, sha256: tail.sha256, body: () => hold.read() }
-  await context.bucket.put(segment.key, continued(context, id, chain, before, rest))
-  dropSegments(context, id, chain)
-  context.tails.set(id, [segment])
+/** Writes a segment where nothing stands. Returns whether it was written. */
+async function create(
+  { bucket, options }: S3Context,
+  segment: Segment,
+  payload: Payload,
+  end: string,
+): Promise<boolean> {
+  const headers = { metadata: segmentMetadata(end, payload.sha256) }
+  if (!options.conditionalWrites) {
+    if ((await bucket.head(segment.key)) !== null) return false
+    await bucket.put(segment.key, payload, headers)
+    return true
+  }
+  try {
+    await bucket.put(segment.key, payload, headers, { absent: true })
+    return true
+  } catch (error) {
+    if (isRefused(error)) return false
+    throw error
+  }
 }
 
-async function digestOf(hold: Hold): Promise<string> {
+/** What stands in the place of a segment. */
+async function look({ bucket }: S3Context, { key, number, from }: Segment) {
+  const facts = await bucket.head(key)
+  if (facts === null) throw tailMissing(number)
+  const { end, held } = digestsIn(facts)
+  if (end === null) throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error(`${key} is no segment.`) })
+  return { to: from + facts.size, end, held }
+}
+
+/**
+ * The segments that a later one needs are remembered. One that holds all bytes has made those before it superfluous; they
+ * go when the next is written: by then it was acknowledged.
+ */
+function remember(context: S3Context, id: string, tail: Tail, before: readonly Segment[], segment: Segment): void {
+  const segments = holdsAll(segment.index) ? [segment] : [...before, segment]
+  context.tails.set(id, { tail, segments })
+  const { number, index } = segment
+  if (index > 1 && holdsAll(index - 1)) context.aside(() => removeSegments(context, id, number, index - 1))
+}
+
+/** SHA-256 (hex) of bytes `[from, to)` of what is held. */
+async function digestOf(hold: Hold, from: number, to: number): Promise<string> {
   const hash = createHash('sha256')
-  for await (const buffer of hold.read()) hash.update(buffer)
+  for await (const buffer of stretchOf(hold, from, to)) hash.update(buffer)
   return hash.digest('hex')
+}
+
+/** Bytes `[from, to)` of what is held. */
+async function* stretchOf(hold: Hold, from: number, to: number): AsyncGenerator<Buffer> {
+  let at = 0
+  for await (const buffer of hold.read()) {
+    const piece = buffer.subarray(Math.max(0, from - at), Math.max(0, to - at))
+    at += buffer.length
+    if (piece.length > 0) yield piece
+    if (at >= to) return
+  }
+}
+
+function taken(): UploadError {
+  return new UploadError('UPLOAD_LOCKED', {
+    message: 'Other bytes than these follow already. Ask how far the upload is, and go on from there.',
+  })
 }

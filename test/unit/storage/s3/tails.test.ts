@@ -103,17 +103,91 @@ describeWithS3('the tail of an upload', () => {
     expectBytes(await gather(other.read(loaded, 0, 700)), bytes.subarray(0, 700))
   })
 
-  it('goes on from its own bytes where two writers believed that it was theirs', async () => {
+  it('is that of the first of two writers who believed that it was theirs, however long the other one is', async () => {
     const upload = await begin()
-    const stale = await mustLoad(storage, upload.manifest.id)
-    applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, 300) })
-    const other = await place.open()
-    await append(other, stale, 0, 400, testBytes(CHUNK, 5))
-    // The one whose tail the ledger has goes on.
-    await putChunk(storage, upload, bytes, 0, 300)
+    const [other, third] = [await place.open(), await place.open()]
+    for (const [to, others] of [
+      [300, 400],
+      [500, 501],
+    ] as const) {
+      const stale = await mustLoad(other, upload.manifest.id)
+      applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, to) })
+      await expect(append(other, stale, 0, others, testBytes(CHUNK, 5))).rejects.toMatchObject({
+        code: 'UPLOAD_LOCKED',
+      })
+      await expect(append(other, stale, 0, to - 1)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      expect((await mustLoad(third, upload.manifest.id)).ledger.tail).toEqual(upload.ledger.tail)
+    }
+    await putChunk(storage, upload, bytes, 0, 500)
     expect((await mustLoad(other, upload.manifest.id)).ledger.chunks.get(0)?.sha256).toBe(
       sha256(chunkOf(upload, bytes, 0)),
     )
+  })
+
+  it('is that of one of many who go on from it at once', async () => {
+    const upload = await begin()
+    applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, 100) })
+    const contents = Array.from({ length: 8 }, (_, n) =>
+      Buffer.concat([bytes.subarray(0, 100), testBytes(CHUNK, n + 2)]),
+    )
+    const nodes = await Promise.all(contents.map(() => place.open()))
+    const ends = await Promise.allSettled(
+      nodes.map(async (node, n) =>
+        append(node, await mustLoad(storage, upload.manifest.id), 0, 200 + n, contents[n] ?? bytes),
+      ),
+    )
+    const won = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
+    expect(won).toHaveLength(1)
+    expect((await mustLoad(storage, upload.manifest.id)).ledger.tail).toEqual(won[0])
+  })
+
+  it('goes on behind what was stored of it and not acknowledged', async () => {
+    const upload = await begin()
+    applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, 100) })
+    const other = await place.open()
+    // Its ledger never learns of these; what a client sends again ends at the same place, and then beyond it.
+    for (const [node, to] of [
+      [storage, 300],
+      [other, 300],
+      [other, 420],
+      [storage, 900],
+    ] as const) {
+      expect(await append(node, upload, 0, to)).toEqual(tailOf(0, bytes.subarray(0, to)))
+      expect((await mustLoad(other, upload.manifest.id)).ledger.tail).toEqual(tailOf(0, bytes.subarray(0, to)))
+    }
+    expect(await tailKeys()).toHaveLength(4)
+    applyChange(upload, { type: 'tail', tail: tailOf(0, bytes.subarray(0, 900)) })
+    expectBytes(await gather(storage.read(upload, 0, 900)), bytes.subarray(0, 900))
+  })
+
+  it('is kept where the answer to its request was lost', async () => {
+    const upload = await begin()
+    for (const to of [100, 200]) {
+      place.s3.failNext('PutObject', { when: 'after', error: internalError() })
+      const before = place.s3.calls.length
+      applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, to) })
+      expect(place.s3.names(before)).toEqual(['PutObject', 'PutObject', 'HeadObject'])
+    }
+    expect((await mustLoad(storage, upload.manifest.id)).ledger.tail?.size).toBe(200)
+  })
+
+  it('of many segments is not that of somebody who believes in one of the deleted ones', async () => {
+    const upload = await begin()
+    const [other, stale] = [await place.open(), await mustLoad(storage, upload.manifest.id)]
+    for (let to = 10; to <= 670; to += 10) {
+      applyChange(upload, { type: 'tail', tail: await append(storage, upload, 0, to) })
+    }
+    await storage.close()
+    expect(await tailKeys()).toHaveLength(3)
+    await append(other, stale, 0, 5000, testBytes(CHUNK, 5))
+    const loaded = await mustLoad(other, upload.manifest.id)
+    expect(loaded.ledger.tail).toEqual(upload.ledger.tail)
+    await putChunk(other, loaded, bytes, 0, 670)
+    expect((await mustLoad(other, upload.manifest.id)).ledger.chunks.get(0)?.sha256).toBe(
+      sha256(chunkOf(upload, bytes, 0)),
+    )
+    await other.close()
+    expect(await tailKeys()).toEqual([])
   })
 
   it('is said to be missing where another node has gone on from it', async () => {
