@@ -8,7 +8,7 @@ import { errorReply, finishReply, fromResponse } from './reply.ts'
 import { effectiveMethod, headersForTus, refuseVersion } from './request-headers.ts'
 import { readCreation, readPatch } from './requests.ts'
 import { Tickets } from './tickets.ts'
-import type { TusRequest } from './tus-request.ts'
+import type { Patch, TusRequest } from './tus-request.ts'
 
 /** What the tus face is made of. */
 export interface TusFaceOptions {
@@ -84,10 +84,20 @@ export class TusFace {
     if (method === 'GET') return get(this.#uploads, tus.id ?? '', tus)
     refuseVersion(method, raw.headers)
     if (method === 'POST') tus.create = readCreation(raw.headers)
-    if (method === 'PATCH') tus.patch = readPatch(raw.headers)
+    if (method === 'PATCH') tus.patch = await this.#readPatch(tus)
     const headers = headersForTus(method, raw.headers)
     const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })
     return fromResponse(await this.#tickets.use(tus, web, () => this.#server.handleWeb(web)))
+  }
+
+  /** "This header MUST be included in every PATCH response if the upload is going to expire": also where it is refused unread. */
+  async #readPatch(tus: TusRequest): Promise<Patch> {
+    try {
+      return readPatch(tus.raw.headers)
+    } catch (error) {
+      tus.upload = await this.#uploads.find(tus.id ?? '', tus.caller).catch(() => null)
+      throw error
+    }
   }
 }
 

@@ -94,11 +94,10 @@ describe('the package, packed and installed into an empty folder', { timeout: 60
 
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
-  it('has what it needs, and no tests', () => {
+  it('has what it needs, and no tests but the conformance suite', () => {
     expect(packed).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']))
-    expect(packed.filter((path) => !/^(?:dist|src|adapters)\/|^[A-Z]+(?:\.md)?$|^package\.json$/.test(path))).toEqual(
-      [],
-    )
+    const expected = /^(?:dist\/)?(?:src|adapters|test\/conformance)\/|^[A-Z]+(?:\.md)?$|^package\.json$/
+    expect(packed.filter((path) => !expected.test(path))).toEqual([])
   })
 
   it('compiles and uploads through every door', async () => {
@@ -114,6 +113,10 @@ describe('the package, packed and installed into an empty folder', { timeout: 60
     await expect(run(process.execPath, 'application.js')).resolves.toBe(
       'fastify hello\nnode hello\ntus hello\nredis wait\n',
     )
+  })
+
+  it('has a command that checks servers', async () => {
+    await expect(run('node_modules/.bin/holdfast-conformance', '--help')).resolves.toContain('PASS')
   })
 
   it('has a command', async () => {

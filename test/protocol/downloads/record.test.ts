@@ -72,7 +72,7 @@ describe('DELETE of a file', () => {
     failureOf(await server.json.call('GET', record), 404, 'FILE_NOT_FOUND')
     failureOf(await server.json.call('GET', content), 404, 'FILE_NOT_FOUND')
     failureOf(await server.json.call('DELETE', record), 404, 'FILE_NOT_FOUND')
-    expect((await server.request('GET', tus)).status).toBe(410)
+    expect((await server.request('GET', tus)).status).toBe(404)
     const id = tus.split('/').at(-1) ?? ''
     failureOf(await server.json.progress(id), 410, 'UPLOAD_CANCELLED')
     const names = await readdir(join(server.dataDir, 'files'))

@@ -29,6 +29,15 @@ describe('Upload-Expires', () => {
     const conflict = await server.client.patch(path, 0, Buffer.from('hello'))
     expect(conflict.status).toBe(409)
     expectExpires(conflict)
+    const type = { 'Content-Type': 'text/plain' }
+    const wrongType = await server.client.patch(path, 5, Buffer.from('world'), { headers: type })
+    expect(wrongType.status).toBe(415)
+    expectExpires(wrongType)
+    const noOffset = await server.client.patch(path, 5, Buffer.from('world'), {
+      headers: { 'Upload-Offset': undefined },
+    })
+    expect(noOffset.status).toBe(400)
+    expectExpires(noOffset)
     expectExpires(await server.client.head(path))
   })
 
