@@ -2,11 +2,11 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { holdfast } from '../../adapters/node/index.ts'
 import { createUploads, UploadError, type UploadsOptions } from '../../src/index.ts'
 import { FileStorage } from '../../src/storage/file/index.ts'
+import { dataOf, failureOf, JsonClient } from '../support/json-client.ts'
 import { listen } from '../support/listen.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { TusClient } from '../support/tus-client.ts'
 
-const API = '/api/v1/uploads'
 const HELLO = Buffer.from('hello')
 
 /** A hook that says what `verdict` says, and counts how often it was asked. */
@@ -26,26 +26,11 @@ async function serve(options: Partial<UploadsOptions>) {
   await uploads.open()
   onTestFinished(() => uploads.close())
   const url = await listen(holdfast({ uploads, onError: () => {} }))
-  const json = async (method: string, path: string, init: RequestInit = {}) => {
-    const answer = await fetch(`${url}${API}${path}`, { method, ...init })
-    return { status: answer.status, body: (await answer.json()) as JsonAnswer }
-  }
+  const json = new JsonClient(url)
+  onTestFinished(() => json.close())
   /** An upload of one chunk, which is there. */
-  const filled = async (): Promise<string> => {
-    const { body } = await json('POST', '/initiate', {
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ fileName: 'a.txt', fileSize: HELLO.length }),
-    })
-    const headers = { 'Content-Type': 'application/octet-stream', 'X-Chunk-Number': '0' }
-    await json('POST', `/${body.data.id}/chunks`, { headers, body: HELLO })
-    return body.data.id
-  }
-  return { uploads, json, filled, tus: new TusClient(url) }
-}
-
-interface JsonAnswer {
-  readonly data: { readonly id: string; readonly [key: string]: unknown }
-  readonly error: { readonly code: string; readonly message: string }
+  const filled = async (): Promise<string> => (await json.filled(HELLO, { fileName: 'a.txt' })).id
+  return { json, filled, tus: new TusClient(url) }
 }
 
 describe('beforeComplete', () => {
@@ -54,28 +39,23 @@ describe('beforeComplete', () => {
     const { asked, beforeComplete } = hook(verdict)
     const { json, filled } = await serve({ beforeComplete })
     const id = await filled()
-    const refused = await json('POST', `/${id}/complete`)
-    expect([refused.status, refused.body.error.code, refused.body.error.message]).toEqual([
-      403,
-      'FORBIDDEN',
-      'There is a virus in it.',
-    ])
+    expect(failureOf(await json.complete(id), 403, 'FORBIDDEN').message).toBe('There is a virus in it.')
     // Nothing of it is lost, and nothing is done: it may be cancelled, or completed after all.
-    expect((await json('GET', `/${id}`)).body.data).toMatchObject({ status: 'uploading', uploadedBytes: 5 })
+    expect(await json.progressed(id)).toMatchObject({ status: 'uploading', uploadedBytes: 5 })
     expect(asked).toEqual(['a.txt 5 uploading'])
 
     verdict.error = null
-    expect((await json('POST', `/${id}/complete`)).body.data).toMatchObject({ status: 'uploaded', size: 5 })
-    expect((await json('POST', `/${id}/complete`)).status).toBe(200)
+    expect(await json.completed(id)).toMatchObject({ status: 'uploaded', size: 5 })
+    expect(await json.completed(id)).toMatchObject({ status: 'uploaded', size: 5 })
     expect(asked).toHaveLength(2)
   })
 
   it('lets a refused upload be cancelled', async () => {
     const { json, filled } = await serve(hook({ error: VETO }))
     const id = await filled()
-    await json('POST', `/${id}/complete`)
-    expect((await json('DELETE', `/${id}`)).status).toBe(200)
-    expect((await json('POST', `/${id}/complete`)).body.error.code).toBe('UPLOAD_CANCELLED')
+    failureOf(await json.complete(id), 403, 'FORBIDDEN')
+    expect((await json.cancel(id)).status).toBe(200)
+    failureOf(await json.complete(id), 410, 'UPLOAD_CANCELLED')
   })
 
   it('refuses a file to a tus client, in PATCH and HEAD, and is asked once however often that comes', async () => {
@@ -110,15 +90,16 @@ describe('beforeComplete', () => {
     const head = await tus.head(path)
     expect([head.status, head.headers['upload-offset']]).toEqual([423, undefined])
     const id = await filled()
-    const failed = await json('POST', `/${id}/complete`)
-    expect([failed.status, JSON.stringify(failed.body).includes('secret')]).toEqual([500, false])
+    const failed = await json.complete(id)
+    failureOf(failed, 500, 'INTERNAL')
+    expect(failed.text).not.toContain('secret')
 
     verdict.error = new UploadError('STATE_UNAVAILABLE')
-    expect((await json('POST', `/${id}/complete`)).status).toBe(503)
+    failureOf(await json.complete(id), 503, 'STATE_UNAVAILABLE')
     expect((await tus.head(path)).status).toBe(423)
 
     verdict.error = null
     expect((await tus.head(path)).headers['upload-offset']).toBe('5')
-    expect((await json('POST', `/${id}/complete`)).status).toBe(200)
+    expect(dataOf(await json.complete(id))).toMatchObject({ status: 'uploaded' })
   })
 })
