@@ -1,3 +1,4 @@
+import type { Deliveries, Receiver } from './deliveries.ts'
 import type { Json } from './upload.ts'
 
 /** A finished file. */
@@ -20,12 +21,28 @@ export interface FileRecord {
   readonly storageChecksum?: string
 }
 
+/** A file of which somebody is still to be told. */
+export interface OwedFile {
+  readonly file: FileRecord
+  readonly receivers: readonly Receiver[]
+}
+
 /** Where the records of finished files are kept: beside the bytes unless an application brings its own table. */
 export interface FileRepository {
-  /** Writes or replaces a record, durably. */
-  put(file: FileRecord): Promise<void>
+  /**
+   * Writes or replaces a record, durably. `owed`: who is to be told of the file, in the same step; of a record that stands
+   * already it changes nothing.
+   */
+  put(file: FileRecord, owed?: readonly Receiver[]): Promise<void>
   /** The record, or null. */
   get(fileId: string): Promise<FileRecord | null>
+  /**
+   * A file of which somebody is still to be told, and who; null where nobody is, or there is no file any more. `recent`:
+   * what was so a moment ago will do.
+   */
+  owed(fileId: string, options?: { readonly recent?: boolean }): Promise<OwedFile | null>
+  /** Records how telling went; nothing happens where there is no file any more. */
+  settle(fileId: string, outcomes: Deliveries): Promise<void>
   /** Removes the record; nothing happens where there is none. */
   remove(fileId: string): Promise<void>
 }

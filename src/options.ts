@@ -32,9 +32,11 @@ export interface UploadsOptions {
    */
   readonly beforeComplete?: (upload: Upload) => void | Promise<void>
   /**
-   * Told of every finished file. The client does not wait for it, `close()` does; what it throws goes to `onError`. In
-   * this version it is told once, and not again after a crash in between; `file.id` is the key to deduplicate by once
-   * it is. @default nobody is told
+   * Told of every finished file, at least once: that it is owed stands in the file's record, and what a crash interrupts is
+   * done again by the next start, or by another node. `file.id` is the key to deduplicate by. The client does not wait for
+   * it, `close()` does. What it throws goes to `onError`, and it is called again: with growing pauses for 15 minutes, then
+   * at every sweep, until the file is 3 days old or removed. `file.checksum` is null where nobody has asked for it yet.
+   * @default nobody is told
    */
   readonly onCompleted?: (file: FileRecord) => void | Promise<void>
   /** Size of a chunk where the client asks for none: bytes, or a text such as '5MiB'. @default 5 MiB */
@@ -87,6 +89,7 @@ export type ResolvedOptions = Required<
     UploadsOptions,
     | 'authenticate'
     | 'beforeComplete'
+    | 'onCompleted'
     | 'chunkSize'
     | 'maxFileSize'
     | 'memoryBudget'
@@ -96,6 +99,7 @@ export type ResolvedOptions = Required<
 > & {
   readonly authenticate: Authenticate | null
   readonly beforeComplete: ((upload: Upload) => void | Promise<void>) | null
+  readonly onCompleted: ((file: FileRecord) => void | Promise<void>) | null
   readonly chunkSize: number
   readonly maxFileSize: number | null
   readonly memoryBudget: number
@@ -128,7 +132,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     authorize: func('authorize', options.authorize, ownerMay),
     beforeCreate: func('beforeCreate', options.beforeCreate, () => {}),
     beforeComplete: func('beforeComplete', options.beforeComplete, null),
-    onCompleted: func('onCompleted', options.onCompleted, () => {}),
+    onCompleted: func('onCompleted', options.onCompleted, null),
     chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),
     memoryBudget,

@@ -200,12 +200,14 @@ export class Uploads {
     await storage.drain().catch((error: unknown) => onError(error, 'saying that this process shuts down'))
   }
 
-  async #close({ bodies, digests, options }: Context): Promise<void> {
+  async #close({ bodies, digests, options, outbox }: Context): Promise<void> {
     if (this.#opened) await this.#sayDraining()
     // Digests first: a completion that waits for one would be waited for in vain.
     await digests.stop()
     await this.#sweeper.stop()
+    outbox.drain()
     await bodies.settled()
+    await outbox.settled()
     await options.state.close()
     await options.storage.close()
   }

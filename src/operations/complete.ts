@@ -152,12 +152,13 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const known = await fresh(context, id)
   const file = fileRecord(known, at, storageChecksum)
   mustHold(lock)
-  await storage.files.put(file)
+  await storage.files.put(file, context.outbox.receivers)
   await storage.record(id, { type: 'ended', status: 'uploaded', at })
   try {
     return await commitUploaded(context, completing, file, lock)
   } finally {
     // The file is there, whatever becomes of state's knowledge of it.
+    context.outbox.begin(file)
     context.events.emit('completed', file, { ...known, status: 'uploaded', endedAt: at })
   }
 }

@@ -6,6 +6,7 @@ import type { Speedometer } from '../speedometer.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { State } from '../state/state.ts'
 import type { Upload } from '../upload.ts'
+import type { Outbox } from './outbox.ts'
 import type { TailHashes } from './tail-hashes.ts'
 import type { Vetoes } from './vetoes.ts'
 
@@ -17,6 +18,7 @@ export interface Context {
   readonly events: UploadEvents
   readonly bodies: Bodies
   readonly digests: Digests
+  readonly outbox: Outbox
   readonly tailHashes: TailHashes
   readonly vetoes: Vetoes
   readonly speeds: Map<string, Speedometer>

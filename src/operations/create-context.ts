@@ -2,10 +2,12 @@ import { Bodies } from '../body/bodies.ts'
 import { Holds } from '../body/holds.ts'
 import { LEAST_READ_AHEAD, MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
+import type { Receiver } from '../deliveries.ts'
 import { UploadEvents } from '../events.ts'
 import { heldMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
 import type { Context } from './context.ts'
 import { keepDigest } from './keep-digest.ts'
+import { type Deliver, Outbox } from './outbox.ts'
 import { load } from './records.ts'
 import { TailHashes } from './tail-hashes.ts'
 import { Vetoes } from './vetoes.ts'
@@ -15,16 +17,25 @@ export function createContext(chosen: UploadsOptions): Context {
   const own = resolveOptions(chosen)
   // By the time that all nodes share: an expiry means the same to each of them.
   const options = { ...own, now: () => own.now() + (own.state.skewMs ?? 0) }
+  const bodies = createBodies(options)
   const context: Context = {
     options,
     storage: options.storage,
     state: options.state,
     events: new UploadEvents(options.onError),
-    bodies: createBodies(options),
+    bodies,
     digests: new Digests({
       find: (id) => load(context, id, { recent: true }),
       read: (upload, start, end) => options.storage.read(upload, start, end),
       keep: (id, sha256) => keepDigest(context, id, sha256),
+      onError: options.onError,
+    }),
+    outbox: new Outbox({
+      files: options.storage.files,
+      locks: options.state.locks,
+      receivers: receiversOf(options),
+      run: (work) => bodies.runAnyway(work),
+      now: options.now,
       onError: options.onError,
     }),
     tailHashes: new TailHashes(),
@@ -33,13 +44,13 @@ export function createContext(chosen: UploadsOptions): Context {
     recoveries: new Map(),
     completions: new Map(),
   }
-  const { onCompleted, onError } = options
-  context.events.on('completed', (file) => {
-    // Beside the request, and yet a part of what a shutdown waits for.
-    const told = context.bodies.runAnyway(async () => onCompleted(file))
-    told.catch((error: unknown) => onError(error, 'onCompleted'))
-  })
   return context
+}
+
+function receiversOf({ onCompleted }: ResolvedOptions): Map<Receiver, Deliver> {
+  const receivers = new Map<Receiver, Deliver>()
+  if (onCompleted !== null) receivers.set('onCompleted', (file) => onCompleted(file))
+  return receivers
 }
 
 function createBodies({ idleTimeoutMs, memoryBudget, spoolBudget, spoolDirectory, storage }: ResolvedOptions): Bodies {

@@ -84,7 +84,14 @@ export class Sweeper {
     else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
     else if (isOpen(upload)) await expireIfDue(this.#context, upload)
     else if (await expireFileIfDue(this.#context, upload)) return
-    else if (wantsDigest(this.#context, upload))
+    else await this.#lookAfter(upload)
+  }
+
+  /** Of a finished file: who is still to be told of it, and its checksum. */
+  async #lookAfter(upload: Upload): Promise<void> {
+    const { id, fileId } = upload.manifest
+    await this.#context.outbox.takeUp(fileId)
+    if (wantsDigest(this.#context, upload))
       this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
     else await this.#retire(upload)
   }

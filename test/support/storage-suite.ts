@@ -495,6 +495,59 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
         expect(await storage.files.get(record.id)).toBeNull()
       })
 
+      it('keeps who is to be told of a file, until it was told or given up', async () => {
+        const upload = await begin()
+        const record = recordOf(upload)
+        await storage.files.put(record, ['onCompleted', 'webhook'])
+        await reopen()
+        expect(await storage.files.owed(record.id)).toEqual({ file: record, receivers: ['onCompleted', 'webhook'] })
+        await storage.files.settle(record.id, { onCompleted: 'delivered' })
+        await reopen()
+        expect(await storage.files.owed(record.id)).toEqual({ file: record, receivers: ['webhook'] })
+        // What was told once is never owed again.
+        await storage.files.put({ ...record, checksum: sha256(bytes) }, ['onCompleted', 'webhook'])
+        await storage.files.settle(record.id, { onCompleted: 'owed' })
+        expect((await storage.files.owed(record.id))?.receivers).toEqual(['webhook'])
+        await storage.files.settle(record.id, { webhook: 'givenUp' })
+        await reopen()
+        expect(await storage.files.owed(record.id)).toBeNull()
+        expect(await storage.files.get(record.id)).toEqual({ ...record, checksum: sha256(bytes) })
+      })
+
+      it('owes nobody anything where nobody was to be told', async () => {
+        const record = recordOf(await begin())
+        await storage.files.put(record)
+        await storage.files.put({ ...record, checksum: sha256(bytes) }, ['webhook'])
+        await storage.files.settle(record.id, { webhook: 'delivered' })
+        expect(await storage.files.owed(record.id)).toBeNull()
+        expect(await storage.files.owed(randomUUID())).toBeNull()
+        await storage.files.settle(randomUUID(), { webhook: 'delivered' })
+      })
+
+      it('loses nothing where a checksum and a delivery are recorded at the same time', async () => {
+        const record = recordOf(await begin())
+        await storage.files.put(record, ['onCompleted', 'webhook'])
+        await Promise.all([
+          storage.files.settle(record.id, { webhook: 'delivered' }),
+          storage.files.put({ ...record, checksum: sha256(bytes) }),
+          storage.files.settle(record.id, { onCompleted: 'delivered' }),
+        ])
+        await reopen()
+        expect(await storage.files.owed(record.id)).toBeNull()
+        expect((await storage.files.get(record.id))?.checksum).toBe(sha256(bytes))
+      })
+
+      it('owes nothing of a file that is gone', async () => {
+        const done = await complete(storage, await storeAll(storage, manifestOf(), bytes))
+        await storage.files.put(recordOf(done), ['webhook'])
+        const { id, fileId } = done.manifest
+        await storage.record(id, { type: 'ended', status: 'cancelled', at: 9, ofFile: true })
+        await storage.discard(await mustLoad(storage, id))
+        await storage.files.settle(fileId, { webhook: 'delivered' })
+        expect(await storage.files.owed(fileId)).toBeNull()
+        expect(await storage.files.get(fileId)).toBeNull()
+      })
+
       it('knows no file that was not made', async () => {
         await expect(storage.openFile(randomUUID(), 0, 1)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
       })

@@ -1,29 +1,50 @@
-import type { FileRecord, FileRepository } from '../../files.ts'
+import { type Deliveries, owedIn, owedTo, readDeliveries, type Receiver, settled } from '../../deliveries.ts'
+import type { FileRecord, FileRepository, OwedFile } from '../../files.ts'
 import type { Disk } from './disk.ts'
 import { isCount, isObject, isStringOrNull, parseJson, toJson } from './json.ts'
 import { isId } from './layout.ts'
 import { isJsonObject } from './manifest.ts'
 import { storageError } from './storage-error.ts'
 
+/** A record as it stands on the disk. */
+interface StandingRecord {
+  readonly file: FileRecord
+  readonly deliveries: Deliveries | undefined
+}
+
 /** Records of finished files, beside the bytes: `files/<fileId>.json`. */
 export class FileRecords implements FileRepository {
   readonly #disk: () => Disk
+  /** What is being changed, by id: one change after the other, as each begins with what stands. */
+  readonly #changes = new Map<string, Promise<unknown>>()
 
   /** `disk` gives the directory while it is open, and throws otherwise. */
   constructor(disk: () => Disk) {
     this.#disk = disk
   }
 
-  async put(file: FileRecord): Promise<void> {
+  async put(file: FileRecord, owed: readonly Receiver[] = []): Promise<void> {
     if (!isId(file.id)) throw new Error('The id of a file is not a UUID.')
-    await this.#run((disk) => disk.replace(disk.layout.fileRecord(file.id), toJson(file), disk.fsync !== 'off'))
+    await this.#change(file.id, (standing) => ({ file, deliveries: standing?.deliveries ?? owedTo(owed) }))
   }
 
   async get(fileId: string): Promise<FileRecord | null> {
-    if (!isId(fileId)) return null
-    const content = await this.#run((disk) => disk.read(disk.layout.fileRecord(fileId)))
-    const value = content === null ? undefined : parseJson(content)
-    return isFileRecord(value) ? value : null
+    return (await this.#read(fileId))?.file ?? null
+  }
+
+  async owed(fileId: string): Promise<OwedFile | null> {
+    const { file, deliveries = {} } = (await this.#read(fileId)) ?? {}
+    const receivers = owedIn(deliveries)
+    return file === undefined || receivers.length === 0 ? null : { file, receivers }
+  }
+
+  async settle(fileId: string, outcomes: Deliveries): Promise<void> {
+    if (!isId(fileId)) return
+    await this.#change(fileId, (standing) =>
+      standing?.deliveries === undefined
+        ? null
+        : { file: standing.file, deliveries: settled(standing.deliveries, outcomes) },
+    )
   }
 
   async remove(fileId: string): Promise<void> {
@@ -32,6 +53,36 @@ export class FileRecords implements FileRepository {
       await disk.remove(disk.layout.fileRecord(fileId))
       if (disk.fsync !== 'off') await disk.syncFolder(disk.layout.files)
     })
+  }
+
+  async #read(fileId: string): Promise<StandingRecord | null> {
+    if (!isId(fileId)) return null
+    const content = await this.#run((disk) => disk.read(disk.layout.fileRecord(fileId)))
+    const value = content === null ? undefined : parseJson(content)
+    if (!isFileRecord(value)) return null
+    const { deliveries, ...file }: FileRecord & { readonly deliveries?: unknown } = value
+    return { file, deliveries: readDeliveries(deliveries) }
+  }
+
+  /** Replaces a record by what is made of the one that stands; null leaves it as it is. */
+  async #change(fileId: string, change: (standing: StandingRecord | null) => StandingRecord | null): Promise<void> {
+    const before = this.#changes.get(fileId) ?? Promise.resolve()
+    const mine = before
+      .catch(() => {})
+      .then(async () => {
+        const next = change(await this.#read(fileId))
+        if (next === null) return
+        const content = toJson(
+          next.deliveries === undefined ? next.file : { ...next.file, deliveries: next.deliveries },
+        )
+        await this.#run((disk) => disk.replace(disk.layout.fileRecord(fileId), content, disk.fsync !== 'off'))
+      })
+    this.#changes.set(fileId, mine)
+    try {
+      await mine
+    } finally {
+      if (this.#changes.get(fileId) === mine) this.#changes.delete(fileId)
+    }
   }
 
   async #run<T>(work: (disk: Disk) => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { type Deliveries, readDeliveries } from '../../deliveries.ts'
 import type { FileRecord } from '../../files.ts'
 import type { EndStatus } from '../../upload.ts'
 import type { Document, Documents } from './documents.ts'
@@ -18,6 +19,8 @@ export interface End {
   readonly size: number | null
   /** The record of the finished file; null where there is none. */
   readonly file: FileRecord | null
+  /** Who is told of the file, and how far that has come; absent where nobody is. */
+  readonly deliveries?: Deliveries | undefined
   /** The chunks of a finished file: see packed-chunks.ts. Checked when it is unpacked. */
   readonly chunks: unknown
 }
@@ -85,7 +88,8 @@ export class Ends {
       return null
     }
     if (!isEnd(document.value)) throw new Error(`The end of file ${fileId} cannot be read.`)
-    return this.#keep(fileId, { end: document.value, etag: document.etag })
+    const end = { ...document.value, deliveries: readDeliveries(document.value.deliveries) }
+    return this.#keep(fileId, { end, etag: document.etag })
   }
 
   #keep(fileId: string, standing: StandingEnd): StandingEnd {

@@ -1,7 +1,8 @@
-import type { FileRecord, FileRepository } from '../../files.ts'
+import { type Deliveries, owedIn, type Receiver } from '../../deliveries.ts'
+import type { FileRecord, FileRepository, OwedFile } from '../../files.ts'
 import type { S3Context } from './context.ts'
 import { isId } from './keys.ts'
-import { putFileRecord, removeFileRecord } from './records.ts'
+import { putFileRecord, removeFileRecord, settleDeliveries } from './records.ts'
 
 /** Records of finished files: the ends of their uploads. */
 export class S3FileRecords implements FileRepository {
@@ -12,9 +13,9 @@ export class S3FileRecords implements FileRepository {
     this.#run = run
   }
 
-  async put(file: FileRecord): Promise<void> {
+  async put(file: FileRecord, owed: readonly Receiver[] = []): Promise<void> {
     if (!isId(file.id) || !isId(file.uploadId)) throw new Error('The ids of a file are not UUIDs.')
-    await this.#run((context) => putFileRecord(context, file))
+    await this.#run((context) => putFileRecord(context, file, owed))
   }
 
   async get(fileId: string): Promise<FileRecord | null> {
@@ -23,6 +24,21 @@ export class S3FileRecords implements FileRepository {
       const standing = await ends.recent(fileId)
       return standing?.end.status === 'uploaded' ? standing.end.file : null
     })
+  }
+
+  async owed(fileId: string, { recent = false } = {}): Promise<OwedFile | null> {
+    if (!isId(fileId)) return null
+    return await this.#run(async ({ ends }) => {
+      const standing = await (recent ? ends.recent(fileId) : ends.read(fileId))
+      const { status, file = null, deliveries = {} } = standing?.end ?? {}
+      const receivers = owedIn(deliveries)
+      return status !== 'uploaded' || file === null || receivers.length === 0 ? null : { file, receivers }
+    })
+  }
+
+  async settle(fileId: string, outcomes: Deliveries): Promise<void> {
+    if (!isId(fileId)) return
+    await this.#run((context) => settleDeliveries(context, fileId, outcomes))
   }
 
   async remove(fileId: string): Promise<void> {

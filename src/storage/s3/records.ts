@@ -1,4 +1,5 @@
 import { UploadError } from '../../errors.ts'
+import { type Deliveries, owedTo, type Receiver, settled } from '../../deliveries.ts'
 import type { FileRecord } from '../../files.ts'
 import { endsFile, goneError, type GoneStatus } from '../../upload.ts'
 import type { RecordedChange } from '../storage.ts'
@@ -94,10 +95,12 @@ async function writeUploaded(
   place: Place,
   at: number,
   file: FileRecord | null,
+  owed: readonly Receiver[] = [],
 ): Promise<StandingEnd> {
   const made = context.assembled.get(place.id)
   const size = file?.size ?? made?.size ?? null
-  const end: End = { ...base(place), status: 'uploaded', at, size, file, chunks: made?.chunks ?? null }
+  const chunks = made?.chunks ?? null
+  const end: End = { ...base(place), status: 'uploaded', at, size, file, deliveries: owedTo(owed), chunks }
   const { written, standing } = await context.ends.write(place.fileId, end, null)
   if (written) context.assembled.delete(place.id)
   return mustStand(standing)
@@ -140,23 +143,39 @@ async function isCompleting(context: S3Context, place: Place): Promise<boolean> 
  * Writes the record of a finished file, which is its upload's end at the same time; or adds the checksum to it.
  * @throws UploadError 410 codes where the upload is gone: no record brings it back
  */
-export async function putFileRecord(context: S3Context, file: FileRecord): Promise<void> {
+export async function putFileRecord(context: S3Context, file: FileRecord, owed: readonly Receiver[]): Promise<void> {
   const place = await context.place(file.uploadId)
   let standing = context.ends.seen(file.id)
   for (let turn = 0; turn < TURNS; turn += 1) {
     if (standing === null) {
-      standing = await writeUploaded(context, place, file.uploadedAt, file)
+      standing = await writeUploaded(context, place, file.uploadedAt, file, owed)
       if (standing.end.file === file) return
     }
     const { end } = standing
     if (end.status !== 'uploaded') throw goneError(end.status)
     // Of two that completed it the first has told its client of the file: all that is new to it is a checksum.
     const stands = end.file === null ? file : { ...end.file, checksum: end.file.checksum ?? file.checksum }
-    const outcome = await context.ends.write(file.id, { ...end, size: file.size, file: stands }, standing)
+    // An end that was recorded without its file owed nobody anything yet.
+    const deliveries = end.file === null ? owedTo(owed) : end.deliveries
+    const next = { ...end, size: file.size, file: stands, deliveries }
+    const outcome = await context.ends.write(file.id, next, standing)
     if (outcome.written) return
     standing = outcome.standing
   }
   throw contended(file.id)
+}
+
+/** Records how telling of a file went, unless the file is gone. */
+export async function settleDeliveries(context: S3Context, fileId: string, outcomes: Deliveries): Promise<void> {
+  let standing = context.ends.seen(fileId) ?? (await context.ends.read(fileId))
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    if (standing === null || standing.end.status !== 'uploaded' || standing.end.deliveries === undefined) return
+    const deliveries = settled(standing.end.deliveries, outcomes)
+    const outcome = await context.ends.write(fileId, { ...standing.end, deliveries }, standing)
+    if (outcome.written) return
+    standing = outcome.standing
+  }
+  throw contended(fileId)
 }
 
 /** Takes a file's record away. Its upload stays ended: only the file's part of the record goes. */
