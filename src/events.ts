@@ -15,17 +15,28 @@ export interface UploadEventMap {
   failed: [upload: Upload]
 }
 
+/** Somebody who is told of every event. */
+type Observer = (name: keyof UploadEventMap, upload: Upload) => void
+
 /** Typed events of the uploads of this process. A listener that throws is reported to `onError` and harms no request. */
 export class UploadEvents extends EventEmitter<UploadEventMap> {
   readonly #onError: (error: unknown, where: string) => void
+  readonly #observers: Observer[] = []
 
   constructor(onError: (error: unknown, where: string) => void) {
     super()
     this.#onError = onError
   }
 
+  /** Has somebody told of every event, whatever an application does with its listeners. He must not throw. */
+  observe(observer: Observer): void {
+    this.#observers.push(observer)
+  }
+
   /** Every listener is called, also after one that throws. */
   override emit<K extends keyof UploadEventMap>(name: K, ...args: UploadEventMap[K]): boolean {
+    const event: UploadEventMap[keyof UploadEventMap] = args
+    for (const observe of this.#observers) observe(name, event.length === 2 ? event[1] : event[0])
     const listeners = this.rawListeners(name)
     for (const listener of listeners) void this.#tell(name, listener, args)
     return listeners.length > 0

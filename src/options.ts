@@ -7,6 +7,7 @@ import { MemoryState } from './state/memory.ts'
 import type { State } from './state/state.ts'
 import type { Storage } from './storage/storage.ts'
 import type { Manifest, Upload } from './upload.ts'
+import { Webhook, type WebhookOptions } from './webhooks/webhook.ts'
 
 /** What an application chooses. Only `storage` has no default. */
 export interface UploadsOptions {
@@ -39,6 +40,11 @@ export interface UploadsOptions {
    * @default nobody is told
    */
   readonly onCompleted?: (file: FileRecord) => void | Promise<void>
+  /**
+   * Told of every finished file as `onCompleted` is, at least once, over HTTP. Of uploads that are cancelled, expire or fail
+   * it is told as long as this process lives, and not after a crash. @default nobody is told
+   */
+  readonly webhook?: WebhookOptions
   /** Size of a chunk where the client asks for none: bytes, or a text such as '5MiB'. @default 5 MiB */
   readonly chunkSize?: number | string
   /** Size of the largest file: bytes, or a text such as '50GiB'. @default none */
@@ -90,6 +96,7 @@ export type ResolvedOptions = Required<
     | 'authenticate'
     | 'beforeComplete'
     | 'onCompleted'
+    | 'webhook'
     | 'chunkSize'
     | 'maxFileSize'
     | 'memoryBudget'
@@ -100,6 +107,7 @@ export type ResolvedOptions = Required<
   readonly authenticate: Authenticate | null
   readonly beforeComplete: ((upload: Upload) => void | Promise<void>) | null
   readonly onCompleted: ((file: FileRecord) => void | Promise<void>) | null
+  readonly webhook: Webhook | null
   readonly chunkSize: number
   readonly maxFileSize: number | null
   readonly memoryBudget: number
@@ -124,6 +132,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
   }
   const memoryBudget = size('memoryBudget', options.memoryBudget ?? 256 * MIB)
   const spoolBudget = size('spoolBudget', options.spoolBudget ?? 4 * 1024 * MIB)
+  const onError = harmless(func('onError', options.onError, () => {}))
   const limits = storage.holdsChunks ? heldLimits(storage.limits, memoryBudget, spoolBudget) : storage.limits
   const resolved: ResolvedOptions = {
     storage,
@@ -133,6 +142,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     beforeCreate: func('beforeCreate', options.beforeCreate, () => {}),
     beforeComplete: func('beforeComplete', options.beforeComplete, null),
     onCompleted: func('onCompleted', options.onCompleted, null),
+    webhook: options.webhook === undefined ? null : new Webhook(object('webhook', options.webhook), onError),
     chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),
     memoryBudget,
@@ -148,7 +158,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     lockWaitMs: timer('lockWaitMs', options.lockWaitMs ?? 10_000),
     idleTimeoutMs: timer('idleTimeoutMs', options.idleTimeoutMs ?? 60_000),
     sweepIntervalMs: timer('sweepIntervalMs', options.sweepIntervalMs ?? HOUR),
-    onError: harmless(func('onError', options.onError, () => {})),
+    onError,
     now: func('now', options.now, Date.now),
   }
   const { minChunkSize, maxChunkSize } = limits

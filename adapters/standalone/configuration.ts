@@ -68,6 +68,7 @@ function checkTogether(configuration: Configuration, labelOf: (name: VariableNam
   }
   checkAccess(configuration, labelOf)
   checkStorage(configuration, labelOf)
+  checkWebhook(configuration, labelOf)
   if (CORS_CREDENTIALS && typeof CORS_ORIGINS === 'string') {
     throw wrong(
       labelOf('CORS_CREDENTIALS'),
@@ -109,6 +110,13 @@ function checkStorage(configuration: Configuration, labelOf: (name: VariableName
   }
   if (CHUNK_SIZE < LEAST_S3_CHUNK) throw wrong(labelOf('CHUNK_SIZE'), `${CHUNK_SIZE}`, '5MiB or more with STORAGE=s3')
   if (MAX_CHUNKS > 10_000) throw wrong(labelOf('MAX_CHUNKS'), `${MAX_CHUNKS}`, '10000 at most with STORAGE=s3')
+}
+
+function checkWebhook({ WEBHOOK_URL, WEBHOOK_SECRET }: Configuration, labelOf: (name: VariableName) => string): void {
+  if (WEBHOOK_URL === null || WEBHOOK_SECRET !== null) return
+  throw new ConfigurationError(
+    `WEBHOOK_SECRET is not set and ${labelOf('WEBHOOK_URL')} is: set whsec_ and 24 to 64 bytes in base64.`,
+  )
 }
 
 const PATHS: readonly VariableName[] = ['API_PREFIX', 'TUS_PATH']

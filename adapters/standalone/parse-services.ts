@@ -1,3 +1,4 @@
+import { readWebhookSecret } from '../../src/index.ts'
 import { WRONG, type Parse } from './parse-values.ts'
 
 /** The name of a bucket, as S3 allows them; some servers allow more, and say themselves what they do not. */
@@ -23,6 +24,18 @@ export const parseRedisUrl: Parse<string> = (text) => {
 
 /** What keys begin with. A brace would change in which slot of a Cluster they are. */
 export const parseRedisPrefix: Parse<string> = (text) => (/^[^\s{}]{1,200}$/.test(text) ? text : WRONG)
+
+/** Where webhooks are sent. A user in it would not be sent; a fragment neither. */
+export const parseWebhookUrl: Parse<string> = (text) => {
+  const url = urlOf(text, ['http:', 'https:'])
+  return url !== null && url.username === '' && url.password === '' && url.hash === '' ? text : WRONG
+}
+
+/** What webhooks are signed with: several, while a receiver changes from one to another. */
+export const parseWebhookSecrets: Parse<readonly string[]> = (text) => {
+  const secrets = text.split(',').map((one) => one.trim())
+  return secrets.every((secret) => readWebhookSecret(secret) !== null) ? secrets : WRONG
+}
 
 function isDots(segment: string): boolean {
   return segment === '.' || segment === '..'

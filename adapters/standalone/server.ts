@@ -1,5 +1,5 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { createUploads, UploadError } from '../../src/index.ts'
+import { createUploads, UploadError, type UploadsOptions } from '../../src/index.ts'
 import { failureReply } from '../../src/json/index.ts'
 import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
@@ -38,6 +38,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     spoolBudget: configuration.SPOOL_BUDGET,
     fileChecksum: configuration.FILE_CHECKSUM,
     idleTimeoutMs: configuration.IDLE_TIMEOUT,
+    ...webhookOf(configuration),
     onError: (error, where) => log.error({ err: error }, where),
   })
   const app = createApp(log, configuration.TRUST_PROXY)
@@ -103,6 +104,12 @@ function createApp(log: FastifyBaseLogger, trustProxy: Configuration['TRUST_PROX
   })
   completeRequestLog(app)
   return app
+}
+
+function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET }: Configuration): Pick<UploadsOptions, 'webhook'> {
+  return WEBHOOK_URL === null || WEBHOOK_SECRET === null
+    ? {}
+    : { webhook: { url: WEBHOOK_URL, secret: WEBHOOK_SECRET } }
 }
 
 function faceOptions(configuration: Configuration): FaceOptions {

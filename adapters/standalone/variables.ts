@@ -1,7 +1,15 @@
 import { checkPublicUrl } from '../paths.ts'
 import { parseApiKeys, parseJwtSecret, parseKeySetUrl } from './authentication/parse-access.ts'
 import { parseHost, parseMountPath, parseOrigins, parseProxies } from './parse-network.ts'
-import { parseBucket, parseEndpoint, parseKeyPrefix, parseRedisPrefix, parseRedisUrl } from './parse-services.ts'
+import {
+  parseBucket,
+  parseEndpoint,
+  parseKeyPrefix,
+  parseRedisPrefix,
+  parseRedisUrl,
+  parseWebhookSecrets,
+  parseWebhookUrl,
+} from './parse-services.ts'
 import {
   parseChecked,
   parseCount,
@@ -270,6 +278,25 @@ const ACCESS = {
   }),
 } as const
 
+const EVENTS = {
+  WEBHOOK_URL: variable({
+    default: null,
+    value: 'URL',
+    allowed: 'an http or https address without a user and a fragment',
+    about: 'who is told of finished, cancelled, expired and failed uploads: a POST of JSON for each, signed',
+    parse: parseWebhookUrl,
+    secret: true,
+  }),
+  WEBHOOK_SECRET: variable({
+    default: null,
+    value: 'SECRET',
+    allowed: 'whsec_ and 24 to 64 bytes in base64, or several of those, separated by commas',
+    about: 'with WEBHOOK_URL: what its requests are signed with. As a flag it would stand in the list of processes',
+    parse: parseWebhookSecrets,
+    secret: true,
+  }),
+} as const
+
 const OPERATION = {
   SHUTDOWN_TIMEOUT: variable({ default: '30s', ...TIMER, about: 'how long a shutdown may take', parse: parseTimer }),
   LOG_LEVEL: variable({
@@ -297,6 +324,7 @@ export const VARIABLES = {
   ...STATE,
   ...HELD,
   ...ACCESS,
+  ...EVENTS,
   ...OPERATION,
 } as const satisfies Record<string, Variable<unknown>>
 
@@ -307,6 +335,7 @@ export const SECTIONS: readonly { readonly title: string; readonly variables: Re
   { title: 'State', variables: STATE },
   { title: 'Uploads', variables: { ...UPLOADS, ...HELD } },
   { title: 'Access', variables: ACCESS },
+  { title: 'Events', variables: EVENTS },
   { title: 'Operation', variables: OPERATION },
 ]
 

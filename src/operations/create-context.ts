@@ -3,7 +3,7 @@ import { Holds } from '../body/holds.ts'
 import { LEAST_READ_AHEAD, MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
 import type { Receiver } from '../deliveries.ts'
-import { UploadEvents } from '../events.ts'
+import { type UploadEventMap, UploadEvents } from '../events.ts'
 import { heldMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
 import type { Context } from './context.ts'
 import { keepDigest } from './keep-digest.ts'
@@ -11,6 +11,9 @@ import { type Deliver, Outbox } from './outbox.ts'
 import { load } from './records.ts'
 import { TailHashes } from './tail-hashes.ts'
 import { Vetoes } from './vetoes.ts'
+import type { Upload } from '../upload.ts'
+import type { Webhook } from '../webhooks/webhook.ts'
+import { completedEvent, goneEvent } from '../webhooks/webhook-event.ts'
 
 /** @throws TypeError naming the option that is wrong */
 export function createContext(chosen: UploadsOptions): Context {
@@ -44,12 +47,22 @@ export function createContext(chosen: UploadsOptions): Context {
     recoveries: new Map(),
     completions: new Map(),
   }
+  const { webhook } = options
+  if (webhook !== null) context.events.observe((name, upload) => tellOfEnd(context.outbox, webhook, name, upload))
   return context
 }
 
-function receiversOf({ onCompleted }: ResolvedOptions): Map<Receiver, Deliver> {
+/** Of a finished file the outbox tells by itself: it is recorded that it has to. */
+function tellOfEnd(outbox: Outbox, webhook: Webhook, name: keyof UploadEventMap, upload: Upload): void {
+  if (name !== 'cancelled' && name !== 'expired' && name !== 'failed') return
+  const event = goneEvent(name, upload)
+  outbox.beginUnrecorded(event.id, 'webhook', (signal) => webhook.send(event, signal))
+}
+
+function receiversOf({ onCompleted, webhook }: ResolvedOptions): Map<Receiver, Deliver> {
   const receivers = new Map<Receiver, Deliver>()
   if (onCompleted !== null) receivers.set('onCompleted', (file) => onCompleted(file))
+  if (webhook !== null) receivers.set('webhook', (file, signal) => webhook.send(completedEvent(file), signal))
   return receivers
 }
 

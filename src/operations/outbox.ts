@@ -4,6 +4,7 @@ import { isUploadError } from '../errors.ts'
 import type { FileRecord, FileRepository, OwedFile } from '../files.ts'
 import type { UploadLock, UploadLocker } from '../locks/locker.ts'
 import { Turns } from '../turns.ts'
+import { WebhookGoneError } from '../webhooks/webhook.ts'
 
 /** Tells a receiver of a file. It throws where that has to be tried again. */
 export type Deliver = (file: FileRecord, signal: AbortSignal) => unknown
@@ -82,6 +83,22 @@ export class Outbox {
     if (owed !== null && this.#isMine(owed)) this.#start(owed, this.#policy.takeOverWaitMs)
   }
 
+  /** Tells somebody of something that is nowhere recorded, in the background: a crash ends it. */
+  beginUnrecorded(id: string, receiver: Receiver, tell: (signal: AbortSignal) => Promise<void>): void {
+    if (this.#inHand.has(id) || this.#inHand.size >= MOST) return
+    const telling = this.#insist(this.#policy.patienceMs, async () => {
+      try {
+        await tell(this.#draining.signal)
+        return true
+      } catch (error) {
+        if (error instanceof WebhookGoneError) return true
+        this.#host.onError(error, receiver)
+        return false
+      }
+    }).finally(() => this.#inHand.delete(id))
+    this.#inHand.set(id, telling)
+  }
+
   /** Begins nothing again. Attempts under way are told that time is short; `run` waits for them. */
   drain(): void {
     this.#draining.abort()
@@ -106,21 +123,23 @@ export class Outbox {
   /** Tries until all were told, or patience is over. Never rejects. */
   async #deliver(owed: OwedFile, waitMs: number): Promise<void> {
     const { file } = owed
-    const begun = performance.now()
-    const { patienceMs } = this.#policy
     // One that has failed for longer than that is tried once, and is left to the next walk.
-    const patient = this.#host.now() - file.uploadedAt < patienceMs
+    const patienceMs = this.#host.now() - file.uploadedAt < this.#policy.patienceMs ? this.#policy.patienceMs : 0
     const done = new Map<Receiver, DeliveryStatus>()
-    let known = waitMs === 0 ? owed : null
+    await this.#insist(patienceMs, (attempt) => {
+      // From the second on what is recorded is asked anew: meanwhile another node may have been at it.
+      const known = attempt === 1 && waitMs === 0 ? owed : null
+      return this.#attempt(file, known, done, attempt === 1 ? waitMs : 0)
+    })
+  }
+
+  /** Tries until an attempt says that it is over, or patience is. */
+  async #insist(patienceMs: number, work: (attempt: number) => Promise<boolean>): Promise<void> {
+    const begun = performance.now()
     for (let attempt = 1; ; attempt += 1) {
-      const isOver = await this.#turns.run(() =>
-        this.#host.run(() => this.#attempt(file, known, done, attempt === 1 ? waitMs : 0)),
-      )
-      if (isOver) return
-      // What is recorded now is asked anew: meanwhile another node may have been at it.
-      known = null
+      if (await this.#turns.run(() => this.#host.run(() => work(attempt)))) return
       const ms = backoffPause(attempt, this.#policy, Math.random)
-      if (!patient || performance.now() + ms - begun > patienceMs) return
+      if (performance.now() + ms - begun > patienceMs) return
       await pause(ms, this.#draining.signal)
       if (this.#draining.signal.aborted) return
     }
@@ -162,6 +181,7 @@ export class Outbox {
       done.set(receiver, 'delivered')
       return true
     } catch (error) {
+      if (error instanceof WebhookGoneError) return true
       this.#host.onError(error, receiver)
       if (this.#host.now() - file.uploadedAt < this.#policy.giveUpAfterMs) return false
       done.set(receiver, 'givenUp')

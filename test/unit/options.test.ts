@@ -11,6 +11,8 @@ function storageOf(minChunkSize = 1, maxChunkSize = Number.MAX_SAFE_INTEGER): St
   return { limits: { minChunkSize, maxChunkSize, maxChunks: 10_000 } } as Storage
 }
 const storage = storageOf()
+/** A secret of a webhook. */
+const SECRET = `whsec_${'a'.repeat(32)}`
 
 /** Options as somebody writes them who has no types. */
 const untyped = (options: Record<string, unknown>) => () => resolveOptions({ storage, ...options })
@@ -70,7 +72,12 @@ describe('options', () => {
       onError: () => {},
       now: () => 9,
     }
-    expect(resolveOptions(chosen)).toEqual({ ...chosen, limits: storage.limits, onError: expect.any(Function) })
+    expect(resolveOptions(chosen)).toEqual({
+      ...chosen,
+      webhook: null,
+      limits: storage.limits,
+      onError: expect.any(Function),
+    })
   })
 
   it('have an onError that cannot fail', async () => {
@@ -140,6 +147,7 @@ describe('options', () => {
     ['beforeCreate', {}],
     ['beforeComplete', 'no'],
     ['onCompleted', 'webhook'],
+    ['webhook', 'https://app.example'],
     ['onError', 'console'],
     ['onError', {}],
     ['now', 1],
@@ -148,6 +156,17 @@ describe('options', () => {
     ['state', true],
   ])('are refused, naming %s, where that is %o', (name, value) => {
     expect(untyped({ [name]: value })).toThrow(named(name))
+  })
+
+  it.each([
+    ['url', { url: 'app.example', secret: SECRET }],
+    ['url', { url: 'https://ann:x@app.example', secret: SECRET }],
+    ['secret', { url: 'https://app.example' }],
+    ['secret', { url: 'https://app.example', secret: [] }],
+    ['secret', { url: 'https://app.example', secret: [SECRET, 'whsec_short'] }],
+    ['timeoutMs', { url: 'https://app.example', secret: SECRET, timeoutMs: 0 }],
+  ])('are refused, naming webhook.%s, where the webhook is %o', (name, webhook) => {
+    expect(untyped({ webhook })).toThrow(named(`webhook.${name}`))
   })
 
   it('do not let everybody in where authorize is there and is nothing', () => {

@@ -183,6 +183,22 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
   },
   JWT_ISSUER: { unset: null, right: [['https://id.example/', 'https://id.example/']], wrong: [' '] },
   JWT_AUDIENCE: { unset: null, right: [['uploads', 'uploads']], wrong: [' '] },
+  WEBHOOK_URL: {
+    unset: null,
+    right: [['https://app.example/hooks?k=1', 'https://app.example/hooks?k=1']],
+    wrong: ['app.example', 'ftp://app.example', 'https://ann:x@app.example', 'https://app.example/#a', ' '],
+    beside: { WEBHOOK_SECRET: `whsec_${'a'.repeat(32)}` },
+    secret: true,
+  },
+  WEBHOOK_SECRET: {
+    unset: null,
+    right: [
+      [`whsec_${'a'.repeat(32)}`, [`whsec_${'a'.repeat(32)}`]],
+      [`whsec_${'a'.repeat(32)}, ${'b'.repeat(40)}`, [`whsec_${'a'.repeat(32)}`, 'b'.repeat(40)]],
+    ],
+    wrong: ['whsec_', `whsec_${'a'.repeat(28)}`, `whsec_${'a'.repeat(92)}`, `whsec_${'!'.repeat(32)}`, 'password', ' '],
+    secret: true,
+  },
   API_KEYS: {
     unset: null,
     right: [
@@ -281,9 +297,22 @@ test('tokens need a secret or a key set, and not both; keys are named', () => {
   )
 })
 
+test('a webhook needs a secret', () => {
+  const secret = { WEBHOOK_SECRET: `whsec_${'a'.repeat(32)}` }
+  expect(configure([], secret)).toMatchObject({ WEBHOOK_URL: null })
+  for (const refusal of [
+    refusalOf([], { WEBHOOK_URL: 'https://app.example/marked' }),
+    refusalOf(['--webhook-url=https://app.example/marked']),
+  ]) {
+    expect(refusal).toMatch(/^WEBHOOK_SECRET is not set and (?:WEBHOOK_URL|--webhook-url) is: set whsec_ /)
+    expect(refusal).not.toContain('marked')
+  }
+})
+
 test('no refusal shows a secret, whatever is wrong with it', () => {
-  const marks = ['x'.repeat(31), 'ann:marked secret', 'https://me:marked@id.example', 'redis://me:marked@a/b']
-  const names = ['JWT_SECRET', 'API_KEYS', 'JWKS_URL', 'REDIS_URL']
+  const url = 'https://me:marked@id.example'
+  const marks = ['x'.repeat(31), 'ann:marked secret', url, 'redis://me:marked@a/b', url, 'whsec_marked']
+  const names = ['JWT_SECRET', 'API_KEYS', 'JWKS_URL', 'REDIS_URL', 'WEBHOOK_URL', 'WEBHOOK_SECRET']
   for (const [n, name] of names.entries()) {
     const text = marks[n] ?? ''
     for (const refusal of [refusalOf([], { [name]: text }), refusalOf([`--${flagOf(name)}=${text}`])]) {
