@@ -33,7 +33,7 @@ export const ERRORS = {
   PRECONDITION_FAILED: { status: 412, message: 'What the request makes a condition is not so.' },
   TUS_VERSION_MISMATCH: { status: 412, message: 'Tus-Resumable must be 1.0.0.' },
   RANGE_NOT_SATISFIABLE: { status: 416, message: 'The range lies outside of the file.' },
-  CHECKSUM_MISMATCH: { status: 422, message: 'The bytes received do not have the declared checksum.' },
+  CHECKSUM_MISMATCH: { status: 422, tus: 460, message: 'The bytes received do not have the declared checksum.' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, message: 'This Idempotency-Key was used for another request.' },
   UPLOAD_LOCKED: { status: 423, retry: true, message: 'The upload is busy with another request. Try again.' },
   INTERNAL: { status: 500, message: 'Something went wrong on the server.' },

@@ -19,6 +19,8 @@ export interface FaceRequest {
 /** What a face answers. The adapter sends it as it is. */
 export interface FaceReply {
   readonly status: number
+  /** The reason phrase, where HTTP knows none for the status. */
+  readonly reason?: string
   /** Header names as they are usually written. */
   readonly headers: Readonly<Record<string, string>>
   /** Nothing, a text, or a stream that the adapter sends and destroys. */

@@ -4,6 +4,8 @@
  */
 export type { Action, Authenticate, Authorize, Caller, Principal, Subject } from './access.ts'
 export { ADMIN_SCOPE, ownerMay } from './access.ts'
+export type { ChecksumAlgorithm } from './checksum/algorithms.ts'
+export type { Checksum, DeclaredChecksums } from './checksum/body-checksum.ts'
 export { parseCreateInput, type CreateInput } from './create-input.ts'
 export { ERRORS, isUploadError, RETRY_AFTER_S, toUploadError, UploadError } from './errors.ts'
 export type { ErrorCode, ErrorEntry, UploadErrorOptions } from './errors.ts'

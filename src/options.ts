@@ -55,8 +55,8 @@ export interface UploadsOptions {
    */
   readonly memoryBudget?: number | string
   /**
-   * Where bodies that are held before they are stored (object storage) go when memory is short: private files without a
-   * name, gone with the process. @default the system's folder for temporary files
+   * Where bodies that are held before they are stored (object storage, and a tus body with a checksum on any) go when
+   * memory is short: private files without a name, gone with the process. @default the system's folder for temporary files
    */
   readonly spoolDirectory?: string
   /** Bytes of all of them together, or a text such as '4GiB'. @default 4 GiB */
@@ -183,6 +183,11 @@ function heldLimits(limits: GridLimits, memoryBudget: number, spoolBudget: numbe
 /** Bytes of the memory budget for what is held before it is stored; the rest is for what is on its way there. */
 export function heldMemory(memoryBudget: number): number {
   return Math.floor((memoryBudget * 3) / 4)
+}
+
+/** The most of it that is lent for what is held where a storage takes bodies as they come. */
+export function lentMemory(memoryBudget: number): number {
+  return Math.floor(memoryBudget / 4)
 }
 
 function positive(name: string, value: number): number {

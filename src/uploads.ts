@@ -3,7 +3,8 @@ import type { CreateInput } from './create-input.ts'
 import type { UploadEvents } from './events.ts'
 import type { FileRecord } from './files.ts'
 import type { ChunkEntry } from './ledger.ts'
-import { append, type AppendInput } from './operations/append.ts'
+import { append } from './operations/append.ts'
+import type { AppendInput } from './operations/append-place.ts'
 import { cancel, terminate } from './operations/cancel.ts'
 import { complete, settle, type Completed, type CompleteInput, type Settled } from './operations/complete.ts'
 import { create, type Idempotency } from './operations/create.ts'
@@ -110,9 +111,10 @@ export class Uploads {
   }
 
   /**
-   * Appends a body at the offset (the tus face). Keeps every byte received, also when the body is cut.
-   * @throws UploadError `OFFSET_MISMATCH` (details.offset), `CHUNK_CONFLICT`, `UPLOAD_LOCKED`, `FILE_TOO_LARGE`, `TIMEOUT`,
-   * `STORAGE_FULL`, 410 codes
+   * Appends a body at the offset (the tus face). Keeps every byte received, also when the body is cut; of a body with
+   * declared checksums all, once they are verified, or nothing.
+   * @throws UploadError `OFFSET_MISMATCH` (details.offset), `CHUNK_CONFLICT`, `CHECKSUM_MISMATCH`, `UPLOAD_LOCKED`,
+   * `FILE_TOO_LARGE`, `BODY_TOO_LARGE`, `TIMEOUT`, `STORAGE_FULL`, 410 codes
    */
   append(id: string, input: AppendInput, caller: Caller): Promise<Settled> {
     return append(this.#context, id, input, caller)

@@ -28,5 +28,6 @@ export async function sendReply(
   if (raw.method === 'HEAD' && body !== null && typeof body !== 'string') body.destroy()
   // Not null, which Fastify would send as JSON.
   const payload = raw.method === 'HEAD' || body === null ? undefined : body
+  if (answer.reason !== undefined) reply.raw.statusMessage = answer.reason
   return reply.code(answer.status).headers(answer.headers).send(payload)
 }

@@ -16,7 +16,7 @@ const GONE: ReadonlySet<unknown> = new Set([
 export async function sendReply(
   raw: IncomingMessage,
   response: ServerResponse,
-  { status, headers, body }: FaceReply,
+  { status, reason, headers, body }: FaceReply,
   uploads: Uploads,
 ): Promise<void> {
   if (body !== null && typeof body !== 'string') guardDownload(body, response, uploads.idleTimeoutMs)
@@ -26,6 +26,7 @@ export async function sendReply(
   else drainBesideAnswer(raw, response)
 
   response.statusCode = status
+  if (reason !== undefined) response.statusMessage = reason
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (body === null || typeof body === 'string') {
     const bytes = body === null ? 0 : Buffer.byteLength(body)

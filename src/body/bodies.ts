@@ -1,12 +1,42 @@
 import type { Readable } from 'node:stream'
 import { UploadError } from '../errors.ts'
-import { BodyReader } from './body-reader.ts'
+import { type BodyEnd, BodyReader } from './body-reader.ts'
 import type { Hold } from '../storage/storage.ts'
+import { GrowingHold } from './growing-hold.ts'
 import type { Holds } from './holds.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 
+/** Bytes in order, as they can be had. */
+export interface ByteSource {
+  /** How it ended, or null while bytes may still come. */
+  readonly end: BodyEnd | null
+  /** The next buffers, at most `limit` bytes of them, as soon as there are any; null at the end. */
+  next(limit: number): Promise<Buffer[] | null>
+}
+
+/** The bytes of a body on their way to storage. */
+export interface BodySource {
+  readonly reader: ByteSource
+  /**
+   * Room for `bytes` of it, from its byte `from` on, that are held before they are stored; until there is, its sender is
+   * held back. Whoever asks sees to it that the hold is dropped.
+   * @throws UploadError `UPLOAD_LOCKED` when the client goes, or the body is stopped
+   */
+  hold(bytes: number, from: number): Promise<Hold>
+  /** Bytes of this body that may be held on their way, reader and writer together. */
+  share(): number
+  /** Aborts when the client goes, or the body is stopped: ends a wait for a lock. */
+  readonly gone: AbortSignal
+  /** Ends the body from this side. */
+  stop(): void
+  /** Somebody wants the upload: ends the body soon, in whatever way loses least. */
+  letGo(): void
+  /** Whether it was stopped because the server shuts down. */
+  draining(): boolean
+}
+
 /** A body that is being received, and the work on it. */
-export interface LiveBody {
+export interface LiveBody extends BodySource {
   readonly reader: BodyReader
   /**
    * Waits for the memory to receive it with; until then its sender is held back. Before the first byte is read.
@@ -14,19 +44,13 @@ export interface LiveBody {
    */
   admit(): Promise<void>
   /**
-   * Room for a stretch of it that is held before it is stored; until there is, its sender is held back. Whoever asks
-   * sees to it that the hold is dropped.
+   * Room for all of it, held apart: for so many bytes, or, where that is null, as they come. Whoever asks sees to it that
+   * the hold is dropped.
    * @throws UploadError `UPLOAD_LOCKED` when the client goes, or the body is stopped
    */
-  hold(bytes: number): Promise<Hold>
-  /** Bytes of this body that may be held on their way, reader and writer together. */
-  share(): number
-  /** Aborts when the client goes, or the body is stopped: ends a wait for a lock. */
-  readonly gone: AbortSignal
-  /** Ends the body from this side. */
-  stop(): void
-  /** Whether it was stopped because the server shuts down. */
-  draining(): boolean
+  holdAll(bytes: number | null): Promise<Hold>
+  /** The most that can be held of a body, bytes. */
+  readonly most: number
   /** The work on it has settled. */
   close(): void
 }
@@ -75,19 +99,26 @@ export class Bodies {
     // One that has closed already says so no more.
     if (signal?.aborted === true || (stream.destroyed && !stream.readableEnded)) onGone()
     stream.once('close', onClose)
+    const stop = (): void => {
+      reader.stop()
+      gone.abort()
+    }
     const body: LiveBody = {
       reader,
       gone: gone.signal,
       share,
+      most: this.#holds.largest,
       admit: async () => {
         await this.#unlessDraining(this.#budget.enter(gone.signal))
         admitted = true
       },
       hold: (bytes) => this.#unlessDraining(this.#holds.take(bytes, gone.signal)),
-      stop: () => {
-        reader.stop()
-        gone.abort()
-      },
+      holdAll: (bytes) =>
+        this.#unlessDraining(
+          bytes === null ? GrowingHold.begin(this.#holds, gone.signal) : this.#holds.take(bytes, gone.signal),
+        ),
+      stop,
+      letGo: stop,
       draining: () => this.#draining,
       close: () => {
         signal?.removeEventListener('abort', onGone)

@@ -7,10 +7,19 @@ import { SpoolFile } from './spool.ts'
 export interface HoldsOptions {
   /** Bytes in memory, all holds together. */
   readonly memory: number
+  /** Whose memory it is, where others use it meanwhile. @default their own */
+  readonly lender?: Lender
   /** Bytes in files, all holds together. */
   readonly spool: number
   /** Where the files are. */
   readonly spoolDirectory: string
+}
+
+/** A budget that lends what it can spare. */
+interface Lender {
+  /** Whether the bytes were lent. */
+  lend(bytes: number): boolean
+  giveBack(bytes: number): void
 }
 
 /** What is spoken for. */
@@ -49,9 +58,10 @@ export class Holds {
     return this.#waiting.length
   }
 
-  /** The most that one body can have, bytes. */
+  /** The most that one body can have, bytes. Memory that is only lent may never be had. */
   get largest(): number {
-    return Math.max(this.#options.memory, this.#options.spool)
+    const { memory, spool, lender } = this.#options
+    return lender === undefined ? Math.max(memory, spool) : spool
   }
 
   /**
@@ -61,19 +71,25 @@ export class Holds {
   async take(bytes: number, gone: AbortSignal): Promise<Hold> {
     if (bytes > this.largest) {
       throw new UploadError('STORAGE_UNAVAILABLE', {
-        message: `The chunks of this upload have ${bytes} bytes; this server has room for ${this.largest}.`,
+        message: `What must be held of this body are ${bytes} bytes; this server has room for ${this.largest}.`,
       })
     }
-    return this.#reserve(bytes, this.#claimed()) ?? this.#turn(bytes, gone)
+    return this.takeNow(bytes) ?? this.#turn(bytes, gone)
+  }
+
+  /** Room for `bytes` if there is some now, and nobody waits for it; else null. */
+  takeNow(bytes: number): Hold | null {
+    return this.#reserve(bytes, this.#claimed())
   }
 
   /** Room in memory, or else in a file, unless somebody waits for that already. */
   #reserve(bytes: number, claimed: Claimed): Hold | null {
-    const { memory, spool, spoolDirectory } = this.#options
-    if (!claimed.memory && this.#inMemory + bytes <= memory) {
+    const { memory, spool, spoolDirectory, lender } = this.#options
+    if (!claimed.memory && this.#inMemory + bytes <= memory && lender?.lend(bytes) !== false) {
       this.#inMemory += bytes
       return new MemoryHold(() => {
         this.#inMemory -= bytes
+        lender?.giveBack(bytes)
         this.#wake()
       })
     }

@@ -16,6 +16,7 @@ export class MemoryBudget {
   readonly #least: number
   readonly #waiting: (() => void)[] = []
   #places = 0
+  #lent = 0
 
   /** `bytes`: the budget. `least`: the least share of a body. */
   constructor(bytes: number, least = LEAST_SHARE) {
@@ -35,7 +36,7 @@ export class MemoryBudget {
 
   /** Bytes that each body may hold now; it changes as others come and go. */
   get share(): number {
-    const equal = Math.floor(this.#bytes / Math.max(1, this.#places))
+    const equal = Math.floor((this.#bytes - this.#lent) / Math.max(1, this.#places))
     return Math.min(LARGEST_SHARE, Math.max(this.#least, equal))
   }
 
@@ -55,8 +56,27 @@ export class MemoryBudget {
     else next()
   }
 
+  /**
+   * Lends bytes for something else, if nobody waits for them and everybody keeps the least share. Returns whether it did;
+   * they are given back with one {@link MemoryBudget.giveBack}.
+   */
+  lend(bytes: number): boolean {
+    if (this.#waiting.length > 0 || this.#places * this.#least + this.#lent + bytes > this.#bytes) return false
+    this.#lent += bytes
+    return true
+  }
+
+  /** Takes back bytes that were lent: whoever has waited for a place comes in. */
+  giveBack(bytes: number): void {
+    this.#lent -= bytes
+    while (this.#waiting.length > 0 && !this.#isFull()) {
+      this.#places += 1
+      this.#waiting.shift()?.()
+    }
+  }
+
   #isFull(): boolean {
-    return (this.#places + 1) * this.#least > Math.max(this.#bytes, this.#least)
+    return (this.#places + 1) * this.#least > Math.max(this.#bytes - this.#lent, this.#least)
   }
 
   #turn(gone: AbortSignal): Promise<void> {

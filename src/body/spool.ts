@@ -45,9 +45,9 @@ export class SpoolFile implements Hold {
     }
   }
 
-  async *read(): AsyncIterable<Buffer> {
-    for (let position = 0; position < this.#size; ) {
-      const piece = await this.#piece(position)
+  async *read(start = 0, end = this.#size): AsyncIterable<Buffer> {
+    for (let position = start; position < end; ) {
+      const piece = await this.#piece(position, Math.min(PIECE, end - position))
       position += piece.length
       yield piece
     }
@@ -58,10 +58,10 @@ export class SpoolFile implements Hold {
     return this.#dropped
   }
 
-  async #piece(position: number): Promise<Buffer> {
+  async #piece(position: number, bytes: number): Promise<Buffer> {
     try {
       const file = await this.#open()
-      const piece = Buffer.allocUnsafe(Math.min(PIECE, this.#size - position))
+      const piece = Buffer.allocUnsafe(bytes)
       const { bytesRead } = await file.read(piece, 0, piece.length, position)
       if (bytesRead > 0) return piece.subarray(0, bytesRead)
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto'
-import type { LiveBody } from '../body/bodies.ts'
+import type { BodySource } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkLength, chunkStart } from '../grid.ts'
@@ -16,7 +16,7 @@ import { hashOf } from './tail-hashes.ts'
 export interface Append {
   readonly context: Context
   readonly id: string
-  readonly body: LiveBody
+  readonly body: BodySource
   readonly lock: UploadLock
   readonly inFlight: ChunksInFlight
 }

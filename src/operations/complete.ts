@@ -96,6 +96,10 @@ async function drivenOrHealed(context: Context, id: string): Promise<Upload> {
     return await drive(context, id)
   } catch (error) {
     if (isUploadError(error) && error.code === 'CHUNKS_MISSING') return fresh(context, id)
+    // It was declared of the file, by whoever began it: the bytes of this request are what they were said to be.
+    if (isUploadError(error) && error.code === 'CHECKSUM_MISMATCH') {
+      throw new UploadError('UPLOAD_FAILED', { message: error.message, cause: error })
+    }
     throw error
   }
 }

@@ -4,7 +4,7 @@ import { LEAST_READ_AHEAD, MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
 import type { Receiver } from '../deliveries.ts'
 import { type UploadEventMap, UploadEvents } from '../events.ts'
-import { heldMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
+import { heldMemory, lentMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
 import type { Context } from './context.ts'
 import { keepDigest } from './keep-digest.ts'
 import { type Deliver, Outbox } from './outbox.ts'
@@ -67,10 +67,17 @@ function receiversOf({ onCompleted, webhook }: ResolvedOptions): Map<Receiver, D
 }
 
 function createBodies({ idleTimeoutMs, memoryBudget, spoolBudget, spoolDirectory, storage }: ResolvedOptions): Bodies {
-  const held = storage.holdsChunks ? heldMemory(memoryBudget) : 0
-  const holds = new Holds({ memory: held, spool: spoolBudget, spoolDirectory })
-  const budget = storage.holdsChunks
-    ? new MemoryBudget(memoryBudget - held, LEAST_READ_AHEAD)
-    : new MemoryBudget(memoryBudget)
-  return new Bodies(idleTimeoutMs, budget, holds)
+  if (storage.holdsChunks) {
+    const held = heldMemory(memoryBudget)
+    const budget = new MemoryBudget(memoryBudget - held, LEAST_READ_AHEAD)
+    return new Bodies(idleTimeoutMs, budget, new Holds({ memory: held, spool: spoolBudget, spoolDirectory }))
+  }
+  // Here only bodies with checksums are held: they are lent what the others can spare.
+  const budget = new MemoryBudget(memoryBudget)
+  const held = lentMemory(memoryBudget)
+  return new Bodies(
+    idleTimeoutMs,
+    budget,
+    new Holds({ memory: held, spool: spoolBudget, spoolDirectory, lender: budget }),
+  )
 }

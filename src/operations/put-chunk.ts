@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Caller } from '../access.ts'
 import type { LiveBody } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
+import { BodyChecksums, verifyChecksums, type DeclaredChecksums } from '../checksum/body-checksum.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import { chunkCount, chunkLength, isChunkNumber } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
@@ -23,8 +24,8 @@ export interface ChunkInput {
   readonly body: Readable
   /** Bytes the body says it has (Content-Length), or null. */
   readonly contentLength: number | null
-  /** SHA-256 (hex, lower case) the body must have. */
-  readonly checksum?: string
+  /** What the body must have, or nothing of it is kept. Those that come after it are of `sha256` and `sha512`. */
+  readonly checksums?: DeclaredChecksums
   /** Aborts when the client has gone. */
   readonly signal?: AbortSignal
 }
@@ -109,7 +110,7 @@ async function resent(
 
 async function store(context: Context, seen: Upload, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
   // Before the lock, too.
-  const hold = context.storage.holdsChunks ? await body.hold(chunkLength(gridOf(seen), input.number)) : null
+  const hold = context.storage.holdsChunks ? await body.hold(chunkLength(gridOf(seen), input.number), 0) : null
   try {
     return await storeHeld(context, seen.manifest.id, input, body, hold)
   } finally {
@@ -224,15 +225,17 @@ function standing({ number, sha256 }: ChunkEntry, upload: Upload): StoredChunk {
   throw conflict(number, { storedChecksum: entry?.sha256 ?? '', receivedChecksum: sha256 })
 }
 
-/** Reads the body to its end, which must be the chunk's, with the declared checksum. */
+/** Reads the body to its end, which must be the chunk's, with the declared checksums. */
 async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): Promise<void> {
   const { reader } = body
+  const sums = beside(input.checksums)
   for (;;) {
     // One byte more than fits is asked for, so that a body that is too long is seen.
     const buffers = await reader.next(intake.remaining + 1)
     if (buffers === null) break
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
     if (bytes > intake.remaining) throw sizeMismatch(input, intake.length, null)
+    sums.update(buffers)
     await intake.take(buffers)
   }
   if (reader.end === 'stopped') throw new UploadError(body.draining() ? 'DRAINING' : 'UPLOAD_LOCKED')
@@ -240,14 +243,26 @@ async function receive(intake: ChunkIntake, input: ChunkInput, body: LiveBody): 
     throw new UploadError('TIMEOUT', { message: 'The body stopped before its end. Send the chunk again.' })
   if (intake.remaining > 0) throw sizeMismatch(input, intake.length, intake.position)
   const received = intake.digest()
-  if (input.checksum !== undefined && input.checksum !== received) {
-    throw new UploadError('CHECKSUM_MISMATCH', {
-      message: `The body has the SHA-256 ${received}, not the declared ${input.checksum}. Nothing of it was kept; send it again.`,
-      details: { chunkNumber: input.number, expected: input.checksum, actual: received },
-    })
-  }
+  verify(input, received, sums)
   // Last: bytes that were spoiled on their way are the client's to send again, not in conflict with anything.
   if (intake.differs) throw conflict(input.number, { receivedChecksum: received })
+}
+
+/** What is summed up beside the chunk's own SHA-256. Of trailers it is known only at the end what they declare. */
+function beside(declared: DeclaredChecksums | undefined): BodyChecksums {
+  const algorithms = declared?.before.map(({ algorithm }) => algorithm) ?? []
+  if (declared?.after !== undefined && declared.after !== null) algorithms.push('sha512')
+  return new BodyChecksums(algorithms.filter((algorithm) => algorithm !== 'sha256'))
+}
+
+function verify({ number, checksums }: ChunkInput, sha256: string, sums: BodyChecksums): void {
+  if (checksums === undefined) return
+  const declared = [...checksums.before, ...(checksums.after?.() ?? [])]
+  verifyChecksums(
+    declared,
+    (algorithm) => (algorithm === 'sha256' ? Buffer.from(sha256, 'hex') : sums.digest(algorithm)),
+    { chunkNumber: number },
+  )
 }
 
 function conflict(chunkNumber: number, details: Readonly<Record<string, string>>): UploadError {

@@ -33,9 +33,15 @@ export class MemoryHold implements Hold {
     }
   }
 
-  async *read(): AsyncIterable<Buffer> {
+  async *read(start = 0, end = this.#size): AsyncIterable<Buffer> {
     if (this.#dropped) throw new Error('This hold was dropped.')
-    yield* this.#buffers
+    let position = 0
+    for (const buffer of this.#buffers) {
+      if (position >= end) break
+      const [from, to] = [Math.max(0, start - position), Math.min(buffer.length, end - position)]
+      if (from < to) yield to - from === buffer.length ? buffer : buffer.subarray(from, to)
+      position += buffer.length
+    }
   }
 
   async drop(): Promise<void> {

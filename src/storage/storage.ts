@@ -13,8 +13,8 @@ export interface Hold {
   readonly size: number
   /** Takes buffers in order; resolves when more may be given. */
   append(buffers: readonly Buffer[]): Promise<void>
-  /** What is in it, in order; may be read again. */
-  read(): AsyncIterable<Buffer>
+  /** What is in it, in order: bytes `[start, end)`, by default all; may be read again. */
+  read(start?: number, end?: number): AsyncIterable<Buffer>
   /** Frees it. A second time does nothing. Never throws. */
   drop(): Promise<void>
 }

@@ -7,7 +7,15 @@ import type { Tickets } from './tickets.ts'
 import type { TusRequest } from './tus-request.ts'
 
 /** The extensions of tus 1.0 that are served. */
-const EXTENSIONS = ['creation', 'creation-with-upload', 'creation-defer-length', 'expiration', 'termination']
+const EXTENSIONS = [
+  'creation',
+  'creation-with-upload',
+  'creation-defer-length',
+  'expiration',
+  'termination',
+  'checksum',
+  'checksum-trailer',
+]
 
 /** Ends of a creation's body after which the new upload is worth keeping: what was received can be resumed. */
 const RESUMABLE: ReadonlySet<string> = new Set(['UPLOAD_LOCKED', 'DRAINING', 'TIMEOUT', 'STORAGE_UNAVAILABLE'])
@@ -61,6 +69,7 @@ export class CoreStore extends DataStore {
       offset,
       body: request.raw,
       contentLength: body.contentLength,
+      ...(body.checksums === undefined ? {} : { checksums: body.checksums }),
       ...(declaredSize === undefined ? {} : { declaredSize }),
     }
     const settled = await this.#uploads.append(request.id, input, request.caller).catch((error: unknown) => {
@@ -86,6 +95,7 @@ export class CoreStore extends DataStore {
       return { upload, offset: upload.ledger.offset(gridOf(upload)) }
     }
     await this.#uploads.terminate(id ?? '', caller)
+    request.upload = null
     throw error
   }
 }

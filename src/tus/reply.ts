@@ -1,3 +1,4 @@
+import { CHECKSUM_ALGORITHMS } from '../checksum/algorithms.ts'
 import { errorHeaders } from '../error-headers.ts'
 import { isUploadError, RETRY_AFTER_S, toUploadError } from '../errors.ts'
 import type { FaceReply } from '../http.ts'
@@ -17,6 +18,12 @@ const KEPT = [
   'Upload-Length',
   'Upload-Offset',
 ] as const
+
+/** "The Tus-Checksum-Algorithm header MUST be included in the response to an OPTIONS request" (checksum). */
+const DISCOVERY = { 'Tus-Checksum-Algorithm': CHECKSUM_ALGORITHMS.join(',') }
+
+/** The statuses that tus adds to those of HTTP, and their names. */
+const REASONS: Readonly<Record<number, string>> = { 460: 'Checksum Mismatch' }
 
 /** @tus/server's answer as a reply. */
 export async function fromResponse(response: Response): Promise<FaceReply> {
@@ -43,7 +50,7 @@ export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
   const passing = request.method === 'HEAD' && reply.status >= 500
   const status = passing ? 423 : reply.status
   const headers: Record<string, string> = {
-    ...(request.method === 'OPTIONS' ? {} : { 'Tus-Resumable': TUS_VERSION }),
+    ...(request.method === 'OPTIONS' ? DISCOVERY : { 'Tus-Resumable': TUS_VERSION }),
     'Cache-Control': 'no-store',
     ...reply.headers,
     ...uploadHeaders(request, status),
@@ -51,8 +58,10 @@ export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
   if (request.offsetWithheld) delete headers['Upload-Offset']
   if (status === 423) headers['Retry-After'] = String(RETRY_AFTER_S)
   if (typeof reply.body === 'string') headers['Content-Type'] = 'text/plain; charset=utf-8'
+  const reason = REASONS[status]
   return {
     status,
+    ...(reason === undefined ? {} : { reason }),
     headers,
     // "204 No Content" has none, and a HEAD's answer has none.
     body: request.method === 'HEAD' || status === 204 ? null : reply.body,

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import { CONTENT_DIGEST, readChecksums, UPLOAD_CHECKSUM, type ChecksumRequest } from '../checksum/read-checksums.ts'
 import { UploadError } from '../errors.ts'
 import type { Creation, Patch } from './tus-request.ts'
 import { contentLength, hasBody, isOffsetOctetStream, OFFSET_OCTET_STREAM, wholeNumber } from './request-headers.ts'
@@ -8,7 +8,8 @@ import { parseUploadMetadata } from './upload-metadata.ts'
  * Reads the headers of a creation. Whether a length is there, and one only, @tus/server checks.
  * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`
  */
-export function readCreation(headers: IncomingHttpHeaders): Creation {
+export function readCreation(request: ChecksumRequest): Creation {
+  const { headers } = request
   // "The request MAY include a body"; it is one with this content type only (creation-with-upload).
   if (hasBody(headers) && !isOffsetOctetStream(headers)) throw wrongType('A POST with a body')
   const fileSize = wholeNumber(headers, 'Upload-Length') ?? null
@@ -20,6 +21,7 @@ export function readCreation(headers: IncomingHttpHeaders): Creation {
       fileSize: wholeNumber(headers, 'Upload-Length') ?? null,
     },
     contentLength: hasBody(headers) ? contentLength(headers) : 0,
+    ...declared(request),
   }
 }
 
@@ -27,7 +29,8 @@ export function readCreation(headers: IncomingHttpHeaders): Creation {
  * Reads the headers of an append.
  * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`
  */
-export function readPatch(headers: IncomingHttpHeaders): Patch {
+export function readPatch(request: ChecksumRequest): Patch {
+  const { headers } = request
   // "All PATCH requests MUST use Content-Type: application/offset+octet-stream, otherwise the server SHOULD return a 415".
   if (!isOffsetOctetStream(headers)) throw wrongType('A PATCH')
   const offset = wholeNumber(headers, 'Upload-Offset')
@@ -42,7 +45,13 @@ export function readPatch(headers: IncomingHttpHeaders): Patch {
     offset,
     contentLength: hasBody(headers) ? contentLength(headers) : 0,
     ...(declaredSize === undefined ? {} : { declaredSize }),
+    ...declared(request),
   }
+}
+
+function declared(request: ChecksumRequest): Pick<Patch, 'checksums'> {
+  const checksums = readChecksums(request, [UPLOAD_CHECKSUM, CONTENT_DIGEST])
+  return checksums === undefined ? {} : { checksums }
 }
 
 function wrongType(what: string): UploadError {

@@ -83,7 +83,7 @@ export class TusFace {
     refuseMethod(method, tus.id)
     if (method === 'GET') return get(this.#uploads, tus.id ?? '', tus)
     refuseVersion(method, raw.headers)
-    if (method === 'POST') tus.create = readCreation(raw.headers)
+    if (method === 'POST') tus.create = readCreation(raw)
     if (method === 'PATCH') tus.patch = await this.#readPatch(tus)
     const headers = headersForTus(method, raw.headers)
     const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })
@@ -93,7 +93,7 @@ export class TusFace {
   /** "This header MUST be included in every PATCH response if the upload is going to expire": also where it is refused unread. */
   async #readPatch(tus: TusRequest): Promise<Patch> {
     try {
-      return readPatch(tus.raw.headers)
+      return readPatch(tus.raw)
     } catch (error) {
       tus.upload = await this.#uploads.find(tus.id ?? '', tus.caller).catch(() => null)
       throw error

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../access.ts'
+import type { DeclaredChecksums } from '../checksum/body-checksum.ts'
 import type { CreateInput } from '../create-input.ts'
 import type { Upload } from '../upload.ts'
 
@@ -10,6 +11,7 @@ export interface Patch {
   readonly contentLength: number | null
   /** The length of the file, where this request declares it. */
   readonly declaredSize?: number
+  readonly checksums?: DeclaredChecksums
 }
 
 /** What a POST wants created. */
@@ -17,6 +19,7 @@ export interface Creation {
   readonly input: CreateInput
   /** Bytes the body says it has; null unknown. */
   readonly contentLength: number | null
+  readonly checksums?: DeclaredChecksums
 }
 
 /** What one tus request is about. */

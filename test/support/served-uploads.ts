@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { holdfast } from '../../adapters/node/index.ts'
-import { createUploads, type Uploads } from '../../src/index.ts'
+import { createUploads, type Uploads, type UploadsOptions } from '../../src/index.ts'
 import { FileStorage, type FileStorageOptions } from '../../src/storage/file/index.ts'
 import { Wire } from './http-wire.ts'
 
@@ -19,7 +19,7 @@ export interface ServedUploads {
 /** Serves uploads in a directory. */
 export async function serveUploads(
   storage: FileStorageOptions,
-  options: { readonly chunkSize?: number } = {},
+  options: Partial<Omit<UploadsOptions, 'storage'>> = {},
 ): Promise<ServedUploads> {
   const troubles: unknown[] = []
   const uploads = createUploads({

@@ -4,6 +4,8 @@ import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, req
 /** What a server answered, body read to its end. */
 export interface TusAnswer {
   readonly status: number
+  /** The reason phrase. */
+  readonly reason: string
   readonly headers: IncomingHttpHeaders
   readonly body: Buffer
 }
@@ -17,6 +19,8 @@ export interface TusRequestOptions {
   readonly body?: Uint8Array
   /** Sends the body with chunked transfer encoding, so that its length is not known before its end. */
   readonly chunked?: boolean
+  /** Sent after a chunked body. Whether they are announced is for the headers to say. */
+  readonly trailers?: Readonly<Record<string, string>>
 }
 
 /** A request whose body is still being sent, so that it can stall, or be cut in the middle. */
@@ -45,7 +49,7 @@ export class TusClient {
 
   /** Sends a request. `Tus-Resumable` is there unless it is set otherwise. */
   request(method: string, path: string, options: TusRequestOptions = {}): Promise<TusAnswer> {
-    const { body, chunked = false, headers = {} } = options
+    const { body, chunked = false, headers = {}, trailers } = options
     const framing: TusHeaders = body === undefined || chunked ? {} : { 'Content-Length': body.length }
     const sent = this.#send(method, path, { ...framing, ...headers })
     const answer = answerOf(sent)
@@ -53,6 +57,7 @@ export class TusClient {
       // Two writes, so that not even the first piece tells how long the whole is.
       const middle = Math.ceil(body.length / 2)
       sent.write(body.subarray(0, middle))
+      if (trailers !== undefined) sent.addTrailers(trailers)
       sent.end(body.subarray(middle))
     } else sent.end(body)
     return answer
@@ -160,5 +165,6 @@ function answerOf(sent: ClientRequest): Promise<TusAnswer> {
 async function readAnswer(response: IncomingMessage): Promise<TusAnswer> {
   const buffers: Buffer[] = []
   for await (const buffer of response as AsyncIterable<Buffer>) buffers.push(buffer)
-  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(buffers) }
+  const { statusCode: status = 0, statusMessage: reason = '' } = response
+  return { status, reason, headers: response.headers, body: Buffer.concat(buffers) }
 }

@@ -52,6 +52,10 @@ describe('the table of errors', () => {
     expect(new UploadError('CHUNK_CONFLICT').status_code).toBe(422)
   })
 
+  it('answers a wrong checksum on the tus face with its own status', () => {
+    expect(new UploadError('CHECKSUM_MISMATCH').status_code).toBe(460)
+  })
+
   it.each(rows)('answers a failure with a status of HTTP for %s, in a sentence without a path', (_code, entry) => {
     for (const status of [entry.status, entry.tus ?? entry.status]) {
       expect(status).toBeGreaterThanOrEqual(400)

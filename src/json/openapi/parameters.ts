@@ -48,7 +48,8 @@ export const CHUNK_CHECKSUM = header(
 
 export const CONTENT_DIGEST = header(
   'Content-Digest',
-  'The same in the form of RFC 9530. Without `sha-256` among its algorithms it is refused.',
+  'The same in the form of RFC 9530: `sha-256`, `sha-512`, or both; without either among its algorithms it is refused. ' +
+    'It may come after the body, too, as a trailer that `Trailer` announces.',
   { type: 'string' },
   EXAMPLE_FILE.lastChunkDigest,
 )

@@ -1,6 +1,6 @@
 import type { FaceReply } from '../../http.ts'
 import { withClientSignal } from '../client-signal.ts'
-import { declaredChecksum } from '../headers/chunk-checksum.ts'
+import { declaredChecksums } from '../headers/chunk-checksum.ts'
 import { parseChunkNumber } from '../headers/chunk-number.ts'
 import { parseContentLength } from '../headers/content-length.ts'
 import { wantOctets } from '../headers/content-type.ts'
@@ -13,12 +13,12 @@ import { chunkView } from '../views.ts'
 export async function putChunk({ uploads }: OperationContext, { raw, caller, id }: OperationCall): Promise<FaceReply> {
   wantOctets(raw.headers)
   const number = parseChunkNumber(headerText(raw.headers, 'x-chunk-number'))
-  const checksum = declaredChecksum(raw.headers)
+  const checksums = declaredChecksums(raw)
   const contentLength = parseContentLength(raw.headers)
   const { entry, upload } = await withClientSignal(raw, (signal) =>
     uploads.putChunk(
       id,
-      { number, body: raw, contentLength, signal, ...(checksum === undefined ? {} : { checksum }) },
+      { number, body: raw, contentLength, signal, ...(checksums === undefined ? {} : { checksums }) },
       caller,
     ),
   )

@@ -1,6 +1,8 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
+import type { UploadsOptions } from '../../../src/index.ts'
+import { type ServedUploads, serveUploads } from '../../support/served-uploads.ts'
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 import { TusClient } from '../../support/tus-client.ts'
@@ -39,20 +41,50 @@ export function useServer(variables: Readonly<Record<string, string>> = {}): Run
     await rm(dataDir, { recursive: true, force: true })
   })
 
+  return running(
+    () => server.url,
+    () => dataDir,
+    () => server.output(),
+  )
+}
+
+/** The same in this process, on `node:http` without Fastify. */
+export function useNodeServer(options: Partial<UploadsOptions> = {}): RunningServer {
+  let server: ServedUploads
+  let dataDir: string
+
+  beforeAll(async () => {
+    dataDir = await makeTempDir()
+    server = await serveUploads({ directory: dataDir }, { chunkSize: CHUNK, ...options })
+  })
+
+  afterAll(async () => {
+    await server.close()
+    await rm(dataDir, { recursive: true, force: true })
+  })
+
+  return running(
+    () => server.wire.url,
+    () => dataDir,
+    () => server.troubles.map(String).join('\n'),
+  )
+}
+
+function running(url: () => string, directory: () => string, output: () => string): RunningServer {
   return {
     get url() {
-      return server.url
+      return url()
     },
     get client() {
-      return new TusClient(server.url)
+      return new TusClient(url())
     },
     get dataDir() {
-      return dataDir
+      return directory()
     },
-    output: () => server.output(),
-    uploadIds: async () => (await readdir(join(dataDir, 'uploads'))).filter((name) => !name.startsWith('.')),
-    fileOf: (path) => readFinished(dataDir, idOf(path)),
-    received: (path) => sizeOf(join(dataDir, 'uploads', idOf(path), 'data')),
+    output,
+    uploadIds: async () => (await readdir(join(directory(), 'uploads'))).filter((name) => !name.startsWith('.')),
+    fileOf: (path) => readFinished(directory(), idOf(path)),
+    received: (path) => sizeOf(join(directory(), 'uploads', idOf(path), 'data')),
   }
 }
 

@@ -129,7 +129,8 @@ const bodyOf = (bytes: Buffer): Readable => Readable.from(bytes.length === 0 ? [
 
 /** Sends a chunk. */
 export function put(uploads: Uploads, id: string, number: number, bytes = chunk(number), checksum?: string) {
-  const declared = checksum === undefined ? {} : { checksum }
+  const sha256 = { algorithm: 'sha256', digest: Buffer.from(checksum ?? '', 'hex') } as const
+  const declared = checksum === undefined ? {} : { checksums: { before: [sha256], after: null } }
   const input = { number, body: bodyOf(bytes), contentLength: bytes.length, ...declared }
   return uploads.putChunk(id, input, CALLER)
 }

@@ -108,9 +108,13 @@ describe('every answer', () => {
     })
   })
 
-  it('to OPTIONS does not have the version in Tus-Resumable', () => {
+  it('to OPTIONS has the algorithms of checksums, and not the version in Tus-Resumable', () => {
     const reply = finishReply(aRequest({ method: 'OPTIONS' }), aReply({ headers: { 'Tus-Version': '1.0.0' } }))
-    expect(reply.headers).toEqual({ 'Tus-Version': '1.0.0', 'Cache-Control': 'no-store' })
+    expect(reply.headers).toEqual({
+      'Tus-Version': '1.0.0',
+      'Tus-Checksum-Algorithm': 'sha1,sha256,sha512,md5,crc32',
+      'Cache-Control': 'no-store',
+    })
   })
 
   it('keeps the headers it has', () => {

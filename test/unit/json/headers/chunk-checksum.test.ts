@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { declaredChecksum, parseChunkChecksum } from '../../../../src/json/headers/chunk-checksum.ts'
+import { declaredChecksums, parseChunkChecksum } from '../../../../src/json/headers/chunk-checksum.ts'
 
 const sha256 = fc.uint8Array().map((bytes) => createHash('sha256').update(bytes).digest())
 
@@ -14,7 +14,7 @@ describe('parseChunkChecksum', () => {
           .split('')
           .map((digit) => (upper.next().value ? digit.toUpperCase() : digit))
           .join('')
-        expect(parseChunkChecksum(mixed)).toBe(hex)
+        expect(parseChunkChecksum(mixed)).toEqual([{ algorithm: 'sha256', digest }])
       }),
     )
   })
@@ -33,25 +33,28 @@ describe('parseChunkChecksum', () => {
   })
 })
 
-describe('declaredChecksum', () => {
+describe('declaredChecksums', () => {
+  const read = (headers: Record<string, string>) => declaredChecksums({ headers, trailers: {} })
+
   test('takes either header, and both where they agree', () => {
     fc.assert(
       fc.property(sha256, (digest) => {
         const hex = { 'x-chunk-checksum': digest.toString('hex').toUpperCase() }
         const base64 = { 'content-digest': `sha-256=:${digest.toString('base64')}:` }
-        for (const headers of [hex, base64, { ...hex, ...base64 }]) {
-          expect(declaredChecksum(headers)).toBe(digest.toString('hex'))
-        }
+        const one = { algorithm: 'sha256', digest }
+        expect(read(hex)).toEqual({ before: [one], after: null })
+        expect(read(base64)).toEqual({ before: [one], after: null })
+        expect(read({ ...hex, ...base64 })).toEqual({ before: [one, one], after: null })
       }),
     )
   })
 
   test('refuses two headers that differ', () => {
     const headers = { 'x-chunk-checksum': '0'.repeat(64), 'content-digest': `sha-256=:${'/'.repeat(42)}8=:` }
-    expect(() => declaredChecksum(headers)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
+    expect(() => read(headers)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
   })
 
   test('declares nothing without a header', () => {
-    expect(declaredChecksum({})).toBeUndefined()
+    expect(read({})).toBeUndefined()
   })
 })
