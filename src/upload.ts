@@ -64,7 +64,8 @@ export interface Upload extends StoredUpload {
 
 /** One thing that happens to an upload. The same change goes to storage's record and to state. */
 export type Change =
-  | { readonly type: 'chunk'; readonly entry: ChunkEntry }
+  /** `follows`: the tail of this chunk that it was seen to go on from, or null; left out where nobody can have written one. */
+  | { readonly type: 'chunk'; readonly entry: ChunkEntry; readonly follows?: Tail | null }
   | { readonly type: 'tail'; readonly tail: Tail }
   | { readonly type: 'length'; readonly size: number; readonly at: number }
   | { readonly type: 'completing' }
@@ -121,7 +122,8 @@ export function goneError(status: GoneStatus): UploadError {
  * Applies a change to an upload. The ledger is changed in place (it only grows); everything else is a new object.
  *
  * @throws UploadError `UPLOAD_CANCELLED`, `UPLOAD_EXPIRED`, `UPLOAD_FAILED` when the upload is gone; `UPLOAD_COMPLETED`
- * when a new byte or another end comes after completion; `INVALID_REQUEST` when a length contradicts what is known.
+ * when a new byte or another end comes after completion; `INVALID_REQUEST` when a length contradicts what is known;
+ * `UPLOAD_LOCKED` when a chunk does not go on from the tail that is acknowledged of it.
  */
 export function applyChange<U extends StoredUpload>(upload: U, change: Change): U {
   if (isGone(upload)) {
@@ -133,6 +135,7 @@ export function applyChange<U extends StoredUpload>(upload: U, change: Change): 
       if (upload.ledger.chunks.has(change.entry.number)) return begun(upload)
       if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
       mustFit(upload, change.entry)
+      mustFollow(upload, change.entry, change.follows)
       upload.ledger.add(change.entry)
       return begun(upload)
     case 'tail':
@@ -162,6 +165,16 @@ function mustFit(upload: StoredUpload, entry: ChunkEntry): void {
     message: `Chunk ${entry.number} has ${length} bytes, not ${entry.size}.`,
     details: { chunkNumber: entry.number, expected: length, actual: entry.size },
   })
+}
+
+/** Bytes of a chunk that a client was told of are only ever replaced by a chunk that was seen to begin with them. */
+function mustFollow(
+  { ledger: { tail } }: StoredUpload,
+  { number }: ChunkEntry,
+  follows: Tail | null | undefined,
+): void {
+  if (follows === undefined || tail?.number !== number) return
+  if (follows?.size !== tail.size || follows.sha256 !== tail.sha256) throw new UploadError('UPLOAD_LOCKED')
 }
 
 /** A length that ends with the tail makes the tail the last chunk. */

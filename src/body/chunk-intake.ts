@@ -26,6 +26,7 @@ export class ChunkIntake {
   readonly #writer: ChunkWriter | null
   readonly #tail: Tail | null
   #position: number
+  #begun: Hash
   #differs = false
 
   constructor(options: ChunkIntakeOptions) {
@@ -34,6 +35,7 @@ export class ChunkIntake {
     this.#hash = options.hash
     this.#writer = options.writer
     this.#tail = options.tail ?? null
+    this.#begun = options.hash.copy()
   }
 
   /** Bytes of the chunk up to here. */
@@ -49,6 +51,11 @@ export class ChunkIntake {
   /** Bytes of the chunk still to come. */
   get remaining(): number {
     return this.length - this.#position
+  }
+
+  /** A hash of the chunk up to where the writer's bytes begin. */
+  get begun(): Hash {
+    return this.#begun.copy()
   }
 
   /** A hash of the chunk up to here, to go on from. */
@@ -83,6 +90,8 @@ export class ChunkIntake {
   #compare(buffer: Buffer): void {
     this.#hash.update(buffer)
     this.#position += buffer.length
-    if (this.#position === this.#tail?.size) this.#differs = this.digest() !== this.#tail.sha256
+    if (this.#position !== this.#tail?.size) return
+    this.#differs = this.digest() !== this.#tail.sha256
+    this.#begun = this.hash
   }
 }

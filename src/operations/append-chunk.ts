@@ -10,6 +10,7 @@ import { gridOf, type Change, type Upload } from '../upload.ts'
 import type { ChunksInFlight } from './chunks-in-flight.ts'
 import type { Context } from './context.ts'
 import { commit, fresh, learn } from './records.ts'
+import { agrees, chunkChange, type StoredBytes, tailOf } from './stored-chunk.ts'
 import { hashOf } from './tail-hashes.ts'
 
 /** One append under way. */
@@ -53,6 +54,7 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
     await compare(work, upload, durable, intake)
     return start + intake.position
   }
+  const follows = tailOf(upload, number)
   const writer = await context.storage.beginChunk(upload, number, from, roomFor(work, place))
   const intake = new ChunkIntake({ length, position: from, hash, writer })
   try {
@@ -63,9 +65,22 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   }
   // A chunk of unknown last length is full only at the grid's own size.
   if (intake.position < chunkLength(grid, number)) await suspend(work, upload, number, intake, writer)
-  else if (mayBeLastMissing(work, upload)) await finishAfterOthers(work, upload, number, intake, writer)
-  else inFlight.add((before) => finish(work, upload, number, intake, writer, { before }))
+  else {
+    const whole: WholeChunk = { number, intake, writer, follows, hold: place.hold }
+    if (mayBeLastMissing(work, upload)) await finishAfterOthers(work, upload, whole)
+    else inFlight.add((before) => finish(work, upload, whole, { before }))
+  }
   return start + intake.position
+}
+
+/** A chunk that has come to its end, and is not stored yet. */
+interface WholeChunk {
+  readonly number: number
+  readonly intake: ChunkIntake
+  readonly writer: ChunkWriter
+  /** The tail it goes on from. */
+  readonly follows: Tail | null
+  readonly hold: Hold | null
 }
 
 /** A writer's part of what the body may hold: another may still be storing the chunk before. */
@@ -105,57 +120,62 @@ interface FinishOptions {
 async function finish(
   work: Append,
   upload: Upload,
-  number: number,
-  intake: ChunkIntake,
-  writer: ChunkWriter,
+  chunk: WholeChunk,
   { before = Promise.resolve(), isLast = false }: FinishOptions,
 ): Promise<void> {
   const { context, id, lock } = work
+  const { number, intake, writer, follows, hold } = chunk
   const received: ChunkEntry = { number, size: intake.length, sha256: intake.digest(), at: context.options.now() }
   context.tailHashes.drop(id)
   await mustHold(lock, writer)
-  const entry = await store(context, writer, received, before)
-  const changes: Change[] = [{ type: 'chunk', entry }]
-  if (isLast && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
-  // The first stays: where a lease has failed, another may have been there with other bytes.
   try {
-    if (await isOther(work, await commit(context, upload, changes, lock), entry)) throw conflict(upload, number)
-  } catch (error) {
-    if (isUploadError(error) && error.code === 'UPLOAD_LOCKED') await isOther(work, await fresh(context, id), entry)
-    throw error
+    // Where each is sent on its own they are stored beside each other, and recorded in order; else one after the other.
+    if (!context.storage.holdsChunks) await orAbort(writer, before)
+    const [earlier, end] = await Promise.allSettled([before, writer.finish(received)])
+    if (end.status === 'rejected') throw earlier.status === 'rejected' ? earlier.reason : end.reason
+    const stored: StoredBytes = { entry: end.value, follows, begun: intake.begun, hold }
+    await recordStored(work, upload, stored, { before, isLast })
+  } finally {
+    await hold?.drop()
   }
   await lock.giveBack(number)
 }
 
-/** Whether other bytes are recorded for a chunk that was stored; then no recovery may take these for it. */
-async function isOther({ context }: Append, upload: Upload, entry: ChunkEntry): Promise<boolean> {
-  const first = upload.ledger.chunks.get(entry.number)
-  if (first === undefined || first.sha256 === entry.sha256) return false
-  await context.storage.defend(upload, first)
-  return true
-}
-
-/** Stores a chunk and awaits the one before it, where each is sent on its own beside it; else after it. */
-async function store(
-  { storage }: Context,
-  writer: ChunkWriter,
-  received: ChunkEntry,
-  before: Promise<void>,
-): Promise<ChunkEntry> {
-  if (storage.holdsChunks) {
-    // Both to their end, whatever comes of them: the lock is given back only when nothing is under way.
-    const [earlier, stored] = await Promise.allSettled([before, writer.finish(received)])
-    if (earlier.status === 'rejected') throw earlier.reason
-    if (stored.status === 'rejected') throw stored.reason
-    return stored.value
-  }
+async function orAbort(writer: ChunkWriter, before: Promise<void>): Promise<void> {
   try {
     await before
   } catch (error) {
     await writer.abort()
     throw error
   }
-  return writer.finish(received)
+}
+
+/**
+ * Records a stored chunk, if the one before it was. The first stays: where a lease has failed, another may have been there
+ * with other bytes.
+ */
+async function recordStored(
+  work: Append,
+  upload: Upload,
+  stored: StoredBytes,
+  { before, isLast }: Required<FinishOptions>,
+): Promise<void> {
+  const { context, id, lock } = work
+  const { number } = stored.entry
+  const changes: Change[] = [chunkChange(stored, stored.follows)]
+  let now: Upload
+  try {
+    await before
+    if (isLast && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
+    now = await commit(context, upload, changes, lock)
+  } catch (error) {
+    // Another is here, or was at the chunk before: what was stored may stand in the place of his.
+    const isOthers = isUploadError(error) && (error.code === 'UPLOAD_LOCKED' || error.code === 'CHUNK_CONFLICT')
+    if (isOthers) await agrees(context, await fresh(context, id), stored)
+    throw error
+  }
+  if (!(await agrees(context, now, stored))) throw conflict(upload, number)
+  context.storage.recorded(now, number)
 }
 
 /** Whether nothing may be missing but this chunk and those that are being stored: only counted, it is asked for every chunk. */
@@ -165,22 +185,16 @@ function mayBeLastMissing({ inFlight }: Append, upload: Upload): boolean {
 }
 
 /** The chunk that may fill the ledger comes when all others are recorded: only then it is seen to be the last. */
-async function finishAfterOthers(
-  work: Append,
-  upload: Upload,
-  number: number,
-  intake: ChunkIntake,
-  writer: ChunkWriter,
-): Promise<void> {
+async function finishAfterOthers(work: Append, upload: Upload, chunk: WholeChunk): Promise<void> {
   let now: Upload
   try {
     await work.inFlight.stored()
     now = await fresh(work.context, work.id)
   } catch (error) {
-    await writer.abort()
+    await chunk.writer.abort()
     throw error
   }
-  await finish(work, now, number, intake, writer, { isLast: isLastMissing(now, number) })
+  await finish(work, now, chunk, { isLast: isLastMissing(now, chunk.number) })
 }
 
 /** Whether nothing but this chunk is missing. */

@@ -15,6 +15,7 @@ import { authorised } from './authorised.ts'
 import { healing } from './heal.ts'
 import { wantsDigest } from './keep-digest.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
+import { agrees, chunkChange, type StoredBytes, tailOf } from './stored-chunk.ts'
 
 /** One chunk as a client sends it. */
 export interface ChunkInput {
@@ -166,14 +167,14 @@ async function storeUnderLock(
     return resent(context, upload, durable, input, body)
   }
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
-  const tail = upload.ledger.tail?.number === input.number ? upload.ledger.tail : null
+  const tail = tailOf(upload, input.number)
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
   const room = { memory: (body.share() * 3) / 4, ...(hold === null ? {} : { hold }) }
   const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, room)
+  const length = chunkLength(gridOf(upload), input.number)
+  const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, tail })
   let received: ChunkEntry
   try {
-    const length = chunkLength(gridOf(upload), input.number)
-    const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, tail })
     await receive(intake, input, body)
     received = { number: input.number, size: length, sha256: intake.digest(), at: context.options.now() }
     // Another may have stored the chunk since the lock was lost: what his client was told must stand.
@@ -184,7 +185,8 @@ async function storeUnderLock(
   }
   // Killed before this, the chunk was never there; after it, storage has it and a merge finds it; the client is told last.
   const entry = await writer.finish(received)
-  const stored = await record(context, upload, entry, lock)
+  const stored = await record(context, upload, { entry, follows: tail, begun: intake.begun, hold }, lock)
+  context.storage.recorded(stored.upload, input.number)
   // The client will ask for the checksum with `complete`: what can be read back now is not waited for then.
   if (context.storage.readsUnfinished && wantsDigest(context, stored.upload))
     void context.digests.follow(upload.manifest.id)
@@ -193,29 +195,34 @@ async function storeUnderLock(
 
 /**
  * Records a chunk that storage has. Where the lock was lost meanwhile (its keeper was flushed, or failed over) the chunk is
- * true all the same: it is recorded under another lock, if the upload still wants it.
+ * true all the same: it is recorded under another lock, if the upload still wants it, and if it is of the same bytes as
+ * whatever was acknowledged of its place meanwhile.
  */
-async function record(context: Context, upload: Upload, entry: ChunkEntry, lost: UploadLock): Promise<StoredChunk> {
-  const changes = [{ type: 'chunk', entry }] as const
+async function record(context: Context, upload: Upload, stored: StoredBytes, lost: UploadLock): Promise<StoredChunk> {
+  const { entry, follows } = stored
   try {
-    return await recorded(context, entry, await commit(context, upload, changes, lost, { release: true }))
+    const changes = [chunkChange(stored, follows)]
+    return await recorded(context, stored, await commit(context, upload, changes, lost, { release: true }))
   } catch (error) {
     if (!isUploadError(error) || error.code !== 'UPLOAD_LOCKED') throw error
   }
+  // Where it was not lost, it is the tail that was not the one that was known.
+  await lost.release()
   const { lock, upload: now } = await lockUpload(context, upload.manifest.id, chunkLock(context, entry.number))
   try {
-    const isThere = now.ledger.chunks.has(entry.number)
-    return await recorded(context, entry, isThere ? now : await commit(context, now, changes, lock, { release: true }))
+    if (now.ledger.chunks.has(entry.number)) return await recorded(context, stored, now)
+    if (!(await agrees(context, now, stored))) throw conflict(entry.number, { receivedChecksum: entry.sha256 })
+    const changes = [chunkChange(stored, tailOf(now, entry.number))]
+    return await recorded(context, stored, await commit(context, now, changes, lock, { release: true }))
   } finally {
     await lock.release()
   }
 }
 
 /** The same after it was stored: where another's stands, ours may have come over it, and no recovery may take it for his. */
-async function recorded(context: Context, entry: ChunkEntry, upload: Upload): Promise<StoredChunk> {
-  const first = upload.ledger.chunks.get(entry.number)
-  if (first !== undefined && first.sha256 !== entry.sha256) await context.storage.defend(upload, first)
-  return standing(entry, upload)
+async function recorded(context: Context, stored: StoredBytes, upload: Upload): Promise<StoredChunk> {
+  await agrees(context, upload, stored)
+  return standing(stored.entry, upload)
 }
 
 /** The entry that stands for a stored chunk: the first, be it another's. @throws UploadError `CHUNK_CONFLICT` */

@@ -23,7 +23,10 @@ export interface Hold {
 export interface ChunkRoom {
   /** Bytes the writer may gather, as far as it can do with that. @default as many as help */
   readonly memory?: number
-  /** Where a storage that {@link Storage.holdsChunks} keeps the bytes; the writer drops it when it ends. @default memory */
+  /**
+   * Where a storage that {@link Storage.holdsChunks} keeps the bytes. The writer drops it when it ends, but where a chunk
+   * was finished: then it is dropped by whoever gave it. @default memory
+   */
   readonly hold?: Hold
 }
 
@@ -85,10 +88,12 @@ export interface Storage {
    */
   beginChunk(upload: StoredUpload, number: number, from: number, room?: ChunkRoom): Promise<ChunkWriter>
   /**
-   * A writer who had lost its lock has stored other bytes for a chunk that is recorded, before or after it was: sees to it
-   * that no recovery takes those for the chunk. Where the recorded bytes are gone, completion will say so.
+   * A writer who had lost its lock has stored other bytes for a chunk that is recorded, before or after it was, or of which
+   * a tail is: sees to it that no recovery takes those for what is recorded. Where that is gone, completion will say so.
    */
-  defend(upload: StoredUpload, entry: ChunkEntry): Promise<void>
+  defend(upload: StoredUpload, recorded: ChunkEntry | Tail): Promise<void>
+  /** State has taken a finished chunk: what it was put together from may go. Nobody waits for it. */
+  recorded(upload: StoredUpload, chunk: number): void
   /** Records a change; when it resolves the change survives a kill, and for `completing` and `ended` a power cut. */
   record(id: string, change: RecordedChange): Promise<void>
   /**

@@ -13,6 +13,7 @@ import {
   TAKEOVER,
   withoutMiddle,
 } from '../support/takeover-bodies.ts'
+import { itKeepsTails } from '../support/takeover-tails.ts'
 
 const KIB = 1024
 const { chunk: CHUNK, size: SIZE, stale, other, refused } = TAKEOVER
@@ -79,17 +80,20 @@ describeWithOwnRedis('a node that is stopped for longer than its lease in the mi
 
     itLosesBodies(() => pair)
 
+    itKeepsTails(() => pair)
+
     it('brings no tail in place of another', async () => {
       const path = await stopAtTail(pair)
       await finish(pair, path, 100 * KIB)
       await expectFile(pair, path.split('/').at(-1)!, other)
     })
 
-    // Of two tails a merge takes the longer one: nothing in the bucket says which of them was acknowledged.
     it('brings no tail in place of another, also where state is lost then', async () => {
       const path = await stopAtTail(pair)
       await pair.flush()
       await expectOffset(pair, path, 100 * KIB)
+      await finish(pair, path, 100 * KIB)
+      await expectFile(pair, path.split('/').at(-1)!, other)
     })
   })
 })

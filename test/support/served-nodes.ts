@@ -24,7 +24,7 @@ export class ServedNode implements StillNode {
   readonly #server: Server
   readonly #completed = new Set<string>()
   #onStop: () => void = () => {}
-  #goOn: () => void = () => {}
+  #paused: (() => void)[] = []
 
   private constructor(place: S3Place, redisUrl: string, server: Server) {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -49,16 +49,18 @@ export class ServedNode implements StillNode {
     return node
   }
 
-  /** Has one of its requests wait at a request to S3, while the others go on; resolves when it does. */
+  /** Has some of its requests wait at a request to S3, while the others go on; resolves when all of them do. */
   stopsAt(moment: S3Moment): Promise<void> {
     this.#client.stopAt(moment)
     return new Promise((resolve) => {
-      this.#onStop = resolve
+      this.#onStop = () => {
+        if (this.#paused.length === (moment.times ?? 1)) resolve()
+      }
     })
   }
 
   goOn(): void {
-    this.#goOn()
+    for (const resolve of this.#paused.splice(0)) resolve()
   }
 
   hasCompleted(id: string): boolean {
@@ -74,9 +76,9 @@ export class ServedNode implements StillNode {
   }
 
   #pause(): Promise<void> {
-    this.#onStop()
     return new Promise((resolve) => {
-      this.#goOn = resolve
+      this.#paused.push(resolve)
+      this.#onStop()
     })
   }
 }

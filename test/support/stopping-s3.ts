@@ -10,6 +10,8 @@ export interface S3Moment {
   readonly part?: number
   /** Before it is sent, or after it was answered. */
   readonly when: 'before' | 'after'
+  /** How many such requests. @default 1 */
+  readonly times?: number
 }
 
 /** A client of S3 that does something right before it sends one request, or right after that was answered. */
@@ -17,21 +19,24 @@ export class StoppingS3 implements S3Sender {
   readonly #inner: S3Sender
   readonly #stop: () => Promise<void>
   #moment: S3Moment | null = null
+  #times = 0
 
   constructor(inner: S3Sender, stop: () => Promise<void>) {
     this.#inner = inner
     this.#stop = stop
   }
 
-  /** At the next request of that kind, once. */
+  /** At the next requests of that kind. */
   stopAt(moment: S3Moment): void {
     this.#moment = moment
+    this.#times = moment.times ?? 1
   }
 
   async send(command: object, options?: { readonly abortSignal?: AbortSignal }): Promise<unknown> {
     const moment = this.#moment
     if (moment === null || !isAt(moment, command)) return this.#inner.send(command, options)
-    this.#moment = null
+    this.#times -= 1
+    if (this.#times === 0) this.#moment = null
     if (moment.when === 'before') await this.#stop()
     const answer = await this.#inner.send(command, options)
     if (moment.when === 'after') await this.#stop()

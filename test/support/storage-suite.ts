@@ -80,6 +80,7 @@ export async function putChunk(
   await writer.write([chunk.subarray(from, middle)])
   await writer.write([chunk.subarray(middle)])
   await writer.finish(entry)
+  storage.recorded(upload, n)
   return entry
 }
 
@@ -291,7 +292,7 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
         expect(recorded.etag).toBe(etag)
       })
 
-      it('drops the hold it was given, however the chunk ends', async () => {
+      it('drops the hold it was given, unless the chunk was finished', async () => {
         const upload = await begin()
         const chunk = chunkOf(upload, bytes, 0)
         const ends = [
@@ -306,7 +307,8 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
           if (end === ends[2]) await writer.write([chunk.subarray(10)])
           if (storage.holdsChunks) expect(hold.size).toBeGreaterThan(0)
           await end(writer)
-          expect(hold.drops).toBe(storage.holdsChunks ? 1 : 0)
+          // What was finished may have to be looked at once more: whoever gave the hold drops it.
+          expect(hold.drops).toBe(storage.holdsChunks && end !== ends[2] ? 1 : 0)
         }
       })
 

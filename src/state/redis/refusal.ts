@@ -5,6 +5,7 @@ import { goneError, type GoneStatus } from '../../upload.ts'
 export function refusalError(code: number, facts: readonly (number | string)[]): Error {
   switch (code) {
     case -1:
+    case -6:
       return new UploadError('UPLOAD_LOCKED')
     case -2:
       return goneError(facts[0] as GoneStatus)

@@ -4,6 +4,9 @@ import { entryText, tailText } from './record-text.ts'
 /** How many values one change has in ARGV. */
 const VALUES = 4
 
+/** Said of a chunk that may follow whatever stands. */
+const ANY_TAIL = '*'
+
 /** A change as a script gets it: its type, and what it says. */
 export function changeArgs(change: Change): string[] {
   const values: string[] = [change.type, ...told(change)]
@@ -14,7 +17,7 @@ export function changeArgs(change: Change): string[] {
 function told(change: Change): string[] {
   switch (change.type) {
     case 'chunk':
-      return [entryText(change.entry)]
+      return [entryText(change.entry), change.follows === undefined ? ANY_TAIL : tailText(change.follows)]
     case 'tail':
       return [tailText(change.tail)]
     case 'length':
@@ -38,7 +41,7 @@ function told(change: Change): string[] {
  */
 export const RULES_LUA = `
 local GONE = { cancelled = true, expired = true, failed = true }
-local REFUSED_GONE, REFUSED_COMPLETED, REFUSED_SIZE, REFUSED_LENGTH = -2, -3, -4, -5
+local REFUSED_GONE, REFUSED_COMPLETED, REFUSED_SIZE, REFUSED_LENGTH, REFUSED_TAIL = -2, -3, -4, -5, -6
 
 local function isOpen(record)
   return record.status == 'initiated' or record.status == 'uploading'
@@ -64,12 +67,15 @@ end
 
 local RULES = {}
 
-function RULES.chunk(record, text)
+function RULES.chunk(record, text, follows)
   local number, size = string.match(text, '^(%S+) (%S+)')
   if not has(record, tonumber(number)) then
     if not isOpen(record) then return { REFUSED_COMPLETED } end
     local length = chunkLength(record, tonumber(number))
     if length <= 0 or tonumber(size) ~= length then return { REFUSED_SIZE, number, decimal(length), size } end
+    if follows ~= '${ANY_TAIL}' and record.tailNumber == tonumber(number) and record.tail ~= follows then
+      return { REFUSED_TAIL }
+    end
     add(record, text)
   end
   begun(record)

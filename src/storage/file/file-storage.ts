@@ -117,6 +117,8 @@ export class FileStorage implements Storage {
   /** One process owns the directory, and its locks cannot be lost: nobody stores over another's chunk. */
   async defend(): Promise<void> {}
 
+  recorded(): void {}
+
   async record(id: string, change: RecordedChange): Promise<void> {
     const ends = change.type === 'completing' || change.type === 'ended'
     await this.#run(({ disk, folders }) =>

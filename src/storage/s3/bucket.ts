@@ -125,8 +125,8 @@ export class ObjectBucket {
   }
 
   /** Deletes an object; nothing happens where there is none. */
-  async remove(key: string): Promise<void> {
-    await this.calls.send(() => new DeleteObjectCommand({ Bucket: this.name, Key: key }))
+  async remove(key: string, options: CallOptions = {}): Promise<void> {
+    await this.calls.send(() => new DeleteObjectCommand({ Bucket: this.name, Key: key }), options)
   }
 
   /** The objects whose keys begin with `prefix`. */

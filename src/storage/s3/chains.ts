@@ -189,7 +189,6 @@ export async function removeSegments(context: S3Context, id: string, chunk: numb
 /** Deletes the segments of a tail whose bytes stand elsewhere by now, and what is left of it from before its first. */
 export async function removeTail(context: S3Context, id: string, segments: readonly Segment[]): Promise<void> {
   const [first] = segments
-  context.tails.delete(id)
   if (first === undefined) return
   if (first.index === 0) await removeAll(context, segments)
   else await removeSegments(context, id, first.number)

@@ -4,13 +4,12 @@ import { chunkLength } from '../../grid.ts'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import type { ChunkWriter, Hold } from '../storage.ts'
 import type { Payload } from './calls.ts'
-import { continued, findChain, listSegments, longestTail, removeTail } from './chains.ts'
+import { continued, findChain, listSegments, longestTail } from './chains.ts'
 import type { S3Context } from './context.ts'
 import { isOurs, putFile } from './final-object.ts'
 import { recordLost } from './lost.ts'
 import type { Place } from './manifest.ts'
 import { isNoSuchUpload, storageError } from './s3-error.ts'
-import type { Segment } from './segments.ts'
 import { saveTail } from './tails.ts'
 
 /** Which chunk is written, and where it is held until it is whole. */
@@ -69,9 +68,8 @@ export class S3ChunkWriter implements ChunkWriter {
       const chain = tail === null ? [] : await findChain(this.#context, upload.manifest.id, tail)
       const rest: Payload = { size: entry.size, sha256: entry.sha256, body: () => hold.read() }
       const etag = await this.#send(number, continued(this.#context, upload.manifest.id, chain, tail, rest))
-      this.#dropTail(chain)
       return { ...entry, etag }
-    })
+    }, true)
   }
 
   async suspend(tail: Tail): Promise<void> {
@@ -129,16 +127,6 @@ export class S3ChunkWriter implements ChunkWriter {
     throw goneError('failed')
   }
 
-  /**
-   * The tail's bytes are in the chunk now. While the length is deferred they stay, until the file is made: a length that
-   * ends with the tail makes it the last chunk, of just these bytes.
-   */
-  #dropTail(chain: readonly Segment[]): void {
-    const { upload } = this.#chunk
-    if (chain.length > 0 && upload.manifest.size !== null)
-      this.#context.aside(() => removeTail(this.#context, upload.manifest.id, chain))
-  }
-
   #mustSay(said: Tail, size: number): void {
     if (this.#ended) throw new Error('This writer has ended.')
     const { number } = this.#chunk
@@ -148,16 +136,20 @@ export class S3ChunkWriter implements ChunkWriter {
     )
   }
 
-  async #end<T>(work: () => Promise<T>): Promise<T> {
+  /** The hold is kept where a chunk was finished: it may have to be compared with what others have acknowledged. */
+  async #end<T>(work: () => Promise<T>, keeps = false): Promise<T> {
     this.#ended = true
     const { upload, hold } = this.#chunk
+    let isKept = false
     try {
       if (isGone(upload)) throw goneError(upload.status)
-      return await this.#run(work)
+      const done = await this.#run(work)
+      isKept = keeps
+      return done
     } catch (error) {
       throw storageError(error)
     } finally {
-      await hold.drop()
+      if (!isKept) await hold.drop()
     }
   }
 }

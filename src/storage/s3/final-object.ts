@@ -72,6 +72,15 @@ export async function putFile(context: S3Context, place: Place, manifest: Manife
   throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error(`${place.key} is written by others.`) })
 }
 
+/**
+ * Takes back the only chunk of a file, which nobody was told of: other bytes were acknowledged of it. Asked for once: late,
+ * it could meet the chunk that those become.
+ */
+export async function removeFile({ bucket }: S3Context, { id, key }: Place): Promise<void> {
+  const facts = await bucket.head(key)
+  if (facts !== null && isOurs(facts, id)) await bucket.remove(key, { policy: { attempts: 1 } })
+}
+
 /** The only chunk of a file that is one piece, if it stands under its key. */
 export async function standingChunk(context: S3Context, place: Place, size: number): Promise<ChunkEntry | null> {
   const facts = await context.bucket.head(place.key)

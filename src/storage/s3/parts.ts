@@ -1,8 +1,10 @@
 import { UploadError } from '../../errors.ts'
+import { chunkLength } from '../../grid.ts'
 import type { ChunkEntry, ChunkRange, Tail } from '../../ledger.ts'
+import { gridOf, type StoredUpload } from '../../upload.ts'
 import { continued, listSegments, lookUp, removeSegments } from './chains.ts'
 import type { S3Context } from './context.ts'
-import { NO_BYTES } from './final-object.ts'
+import { NO_BYTES, removeFile } from './final-object.ts'
 import type { Place } from './manifest.ts'
 import type { ChosenPart, MultipartUpload, Part } from './multipart.ts'
 
@@ -45,13 +47,21 @@ export async function chooseParts(
 }
 
 /**
- * Sees to it that no merge takes other bytes for a recorded chunk: a part that a writer without a lock has sent in its
+ * Sees to it that no merge takes other bytes for a recorded chunk, or for one of which a tail is recorded: a part that a writer without a lock has sent in its
  * place, or was about to, is overwritten with an empty one. Then completion finds that the chunk is missing.
  */
-export async function defendChunk(context: S3Context, place: Place, entry: ChunkEntry): Promise<void> {
+export async function defendChunk(
+  context: S3Context,
+  place: Place,
+  upload: StoredUpload,
+  entry: ChunkEntry | Tail,
+): Promise<void> {
   const { id, multipart } = place
-  // The only chunk of a small file is never written over.
-  if (multipart === null) return
+  if (multipart === null) {
+    // The only chunk of a small file is never written over: at most it stands where a tail was acknowledged.
+    if (entry.size < chunkLength(gridOf(upload), entry.number)) await removeFile(context, place)
+    return
+  }
   const parts = await context.multipart.parts(multipart, entry.number)
   const part = parts?.find(({ number }) => number === entry.number + 1)
   if (part === undefined || isSame(part, entry)) return
@@ -60,9 +70,9 @@ export async function defendChunk(context: S3Context, place: Place, entry: Chunk
 }
 
 /** The same size, and the same bytes: by their digest, or where S3 keeps none by the name it gave them. */
-function isSame(part: Part, entry: ChunkEntry): boolean {
+function isSame(part: Part, entry: ChunkEntry | Tail): boolean {
   if (part.size !== entry.size) return false
-  return part.sha256 === null ? part.etag === entry.etag : part.sha256 === entry.sha256
+  return part.sha256 === null ? 'etag' in entry && part.etag === entry.etag : part.sha256 === entry.sha256
 }
 
 /**

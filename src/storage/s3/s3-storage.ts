@@ -3,7 +3,7 @@ import { UploadError } from '../../errors.ts'
 import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
-import type { ChunkEntry } from '../../ledger.ts'
+import type { ChunkEntry, Tail } from '../../ledger.ts'
 import { MemoryHold } from '../memory-hold.ts'
 import type { ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
 import { type AssembledFile, assembleUpload } from './assemble.ts'
@@ -22,6 +22,7 @@ import { recordChange } from './records.ts'
 import { discardUpload, forgetUpload } from './removal.ts'
 import { storageError } from './s3-error.ts'
 import { sweepLeftovers } from './sweep.ts'
+import { dropTail } from './tails.ts'
 
 /**
  * Uploads in a bucket of an object store that speaks S3. Chunk n is part n + 1 of one multipart upload; a file of one chunk
@@ -74,10 +75,14 @@ export class S3Storage implements Storage {
     })
   }
 
-  async defend(upload: StoredUpload, entry: ChunkEntry): Promise<void> {
+  async defend(upload: StoredUpload, recorded: ChunkEntry | Tail): Promise<void> {
     await this.#run(async () => {
-      await defendChunk(this.#context, await this.#context.place(mustBeId(upload.manifest.id)), entry)
+      await defendChunk(this.#context, await this.#context.place(mustBeId(upload.manifest.id)), upload, recorded)
     })
+  }
+
+  recorded(upload: StoredUpload, chunk: number): void {
+    dropTail(this.#context, upload, chunk)
   }
 
   async record(id: string, change: RecordedChange): Promise<void> {

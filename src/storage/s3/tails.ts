@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { UploadError } from '../../errors.ts'
 import type { Tail } from '../../ledger.ts'
+import type { StoredUpload } from '../../upload.ts'
 import type { Hold } from '../storage.ts'
 import type { Payload } from './calls.ts'
-import { continued, digestsIn, findChain, removeSegments, segmentMetadata, tailMissing } from './chains.ts'
+import { continued, digestsIn, findChain, removeSegments, removeTail, segmentMetadata, tailMissing } from './chains.ts'
 import type { S3Context } from './context.ts'
 import { isRefused } from './s3-error.ts'
 import { holdsAll, type Segment, segmentAfter, type Stretch } from './segments.ts'
@@ -94,6 +95,18 @@ function remember(context: S3Context, id: string, tail: Tail, before: readonly S
   context.tails.set(id, { tail, segments })
   const { number, index } = segment
   if (index > 1 && holdsAll(index - 1)) context.aside(() => removeSegments(context, id, number, index - 1))
+}
+
+/**
+ * A chunk is acknowledged that has the tail's bytes in it. Only now: who was refused has put nothing in their place. While
+ * the length is deferred they stay, until the file is made: a length that ends with the tail makes it the last chunk, of
+ * just these bytes.
+ */
+export function dropTail(context: S3Context, { manifest }: StoredUpload, chunk: number): void {
+  const known = context.tails.get(manifest.id)
+  if (known?.tail.number !== chunk || manifest.size === null) return
+  context.tails.delete(manifest.id)
+  context.aside(() => removeTail(context, manifest.id, known.segments))
 }
 
 /** SHA-256 (hex) of bytes `[from, to)` of what is held. */

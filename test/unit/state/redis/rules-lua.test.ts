@@ -40,6 +40,16 @@ const growth: fc.Arbitrary<Change> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('chunk' as const), entry: chunk }) },
   {
     weight: 3,
+    arbitrary: fc.tuple(chunk, fc.option(fc.integer({ min: 1, max: 4 }))).map(
+      ([entry, size]): Change => ({
+        type: 'chunk',
+        entry,
+        follows: size === null ? null : aTail(entry.number, size),
+      }),
+    ),
+  },
+  {
+    weight: 3,
     arbitrary: fc.record({
       type: fc.constant('tail' as const),
       tail: fc.tuple(number, fc.integer({ min: 1, max: 4 })).map(([n, size]) => aTail(n, size)),
