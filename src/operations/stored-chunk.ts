@@ -1,8 +1,7 @@
 import type { Hash } from 'node:crypto'
 import type { ChunkEntry, Tail } from '../ledger.ts'
-import type { Hold } from '../storage/storage.ts'
-import type { Change, StoredUpload, Upload } from '../upload.ts'
-import type { Context } from './context.ts'
+import type { Hold, Storage } from '../storage/storage.ts'
+import type { Change, StoredUpload } from '../upload.ts'
 
 /** A chunk that storage has, and what can still be said of its bytes. */
 export interface StoredBytes {
@@ -13,6 +12,11 @@ export interface StoredBytes {
   readonly begun: Hash
   /** The bytes after it; null where storage took them in place. */
   readonly hold: Hold | null
+}
+
+/** What defends bytes that clients were told of. */
+interface Defending {
+  readonly storage: Pick<Storage, 'defend'>
 }
 
 /** The tail that a chunk goes on from, as the ledger has it now. */
@@ -30,7 +34,7 @@ export function chunkChange({ entry }: StoredBytes, follows: Tail | null): Chang
  * with. Where a lease has failed it may not be, and may stand in the place of those bytes: then no recovery may take it for
  * them, and storage sees to that.
  */
-export async function agrees({ storage }: Context, upload: Upload, stored: StoredBytes): Promise<boolean> {
+export async function agrees({ storage }: Defending, upload: StoredUpload, stored: StoredBytes): Promise<boolean> {
   const { number, sha256 } = stored.entry
   const chunk = upload.ledger.chunks.get(number)
   const tail = tailOf(upload, number)

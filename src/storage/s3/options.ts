@@ -26,7 +26,7 @@ export interface S3Dialect {
   readonly checksums?: boolean
   /**
    * Whether it heeds If-None-Match and If-Match on PutObject. Without, one process at a time may use the bucket: two that
-   * end one upload in the same moment can both believe they did. `open` tries it.
+   * end one upload in the same moment, or go on from one tail, can both believe they did. `open` tries it.
    * @default true
    */
   readonly conditionalWrites?: boolean
