@@ -1,6 +1,13 @@
 import { EventEmitter } from 'node:events'
+import type { ErrorCode } from './errors.ts'
 import type { FileRecord } from './files.ts'
 import type { Upload } from './upload.ts'
+
+/** An upload that has failed. */
+export interface FailedUpload extends Upload {
+  /** Why, as its client was or will be told. */
+  readonly code: ErrorCode
+}
 
 /** What happens to uploads, by event name. */
 export interface UploadEventMap {
@@ -12,7 +19,7 @@ export interface UploadEventMap {
   completed: [file: FileRecord, upload: Upload]
   cancelled: [upload: Upload]
   expired: [upload: Upload]
-  failed: [upload: Upload]
+  failed: [upload: FailedUpload]
 }
 
 /** Somebody who is told of every event. */

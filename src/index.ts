@@ -16,7 +16,16 @@ export type { UploadsOptions } from './options.ts'
 export { formatDuration, type Progress } from './progress.ts'
 export { parseSize } from './size.ts'
 export { createUploads, Uploads } from './uploads.ts'
-export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency, Settled } from './uploads.ts'
+export type {
+  AppendInput,
+  ChunkInput,
+  Completed,
+  CompleteInput,
+  Download,
+  Idempotency,
+  Settled,
+  UploadsStats,
+} from './uploads.ts'
 export type { Json, Manifest, Upload, UploadStatus } from './upload.ts'
 export { readWebhookSecret } from './webhooks/signature.ts'
 export type { WebhookOptions } from './webhooks/webhook.ts'

@@ -15,6 +15,7 @@ import { download, downloadFile, type Download } from './operations/download.ts'
 import { finishedFile, removeFile } from './operations/finished-file.ts'
 import { progress, resume } from './operations/progress.ts'
 import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
+import { stats, type UploadsStats } from './operations/stats.ts'
 import { Sweeper } from './operations/sweep.ts'
 import type { UploadsOptions } from './options.ts'
 import type { Progress } from './progress.ts'
@@ -61,6 +62,11 @@ export class Uploads {
   /** Whether the checksum of a file is computed where it is not known: `fileChecksum` is `full`. */
   get computesChecksums(): boolean {
     return this.#context.options.fileChecksum === 'full'
+  }
+
+  /** What this process is doing, for metrics. Costs next to nothing. */
+  stats(): UploadsStats {
+    return stats(this.#context, this.#sweeper.stats)
   }
 
   /** Whether {@link Uploads.close} has begun. */
@@ -223,4 +229,4 @@ export function createUploads(options: UploadsOptions): Uploads {
   return new Uploads(options)
 }
 
-export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency, Settled }
+export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency, Settled, UploadsStats }

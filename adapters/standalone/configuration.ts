@@ -67,6 +67,9 @@ function checkTogether(configuration: Configuration, labelOf: (name: VariableNam
     )
   }
   checkAccess(configuration, labelOf)
+  if (configuration.METRICS_PORT === configuration.PORT && configuration.PORT !== 0) {
+    throw wrong(labelOf('METRICS_PORT'), String(configuration.METRICS_PORT), 'a port other than PORT')
+  }
   checkStorage(configuration, labelOf)
   checkWebhook(configuration, labelOf)
   if (CORS_CREDENTIALS && typeof CORS_ORIGINS === 'string') {

@@ -2,6 +2,8 @@ import { S3Client } from '@aws-sdk/client-s3'
 import type { FastifyBaseLogger } from 'fastify'
 import { S3Storage, s3ClientOptions } from '../../src/storage/s3/index.ts'
 import type { Configuration } from './configuration.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import { observeS3 } from './metrics/observe-s3.ts'
 
 /**
  * Storage in the bucket that is configured, with credentials and region as every AWS tool takes them.
@@ -10,6 +12,7 @@ import type { Configuration } from './configuration.ts'
 export async function createS3(
   configuration: Pick<Configuration, 'S3_BUCKET' | 'S3_PREFIX' | 'S3_ENDPOINT' | 'S3_FORCE_PATH_STYLE' | 'MAX_CHUNKS'>,
   log: FastifyBaseLogger,
+  metrics: Metrics,
 ): Promise<{ readonly storage: S3Storage; close(): void }> {
   // The SDK warns of versions that do not exist yet; an operator of this one can do nothing about it.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
@@ -19,6 +22,7 @@ export async function createS3(
     ...(S3_ENDPOINT === null ? {} : { endpoint: S3_ENDPOINT }),
     forcePathStyle: S3_FORCE_PATH_STYLE,
   })
+  observeS3(client, metrics)
   // Asked for now: a request would only find out later, and say less of what is missing.
   await client.config.region().catch((error: unknown) => {
     throw new Error('S3 has no region: set AWS_REGION, or the region of your AWS profile.', { cause: error })
@@ -29,6 +33,7 @@ export async function createS3(
     prefix: S3_PREFIX,
     maxChunks: MAX_CHUNKS,
     onWarning: (message) => log.warn(message),
+    onRetry: () => metrics.s3Retries.inc(),
   })
   return { storage, close: () => client.destroy() }
 }

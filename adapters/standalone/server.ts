@@ -4,6 +4,7 @@ import { failureReply } from '../../src/json/index.ts'
 import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
 import { rememberFailure } from '../failure-codes.ts'
+import { filesBeside } from '../paths.ts'
 import { requestIdOf } from '../request-id.ts'
 import { createAuthentication } from './authentication/authentication.ts'
 import { securitySchemes } from './authentication/security-schemes.ts'
@@ -14,6 +15,12 @@ import type { Configuration } from './configuration.ts'
 import { registerDocumentation } from './documentation/register-documentation.ts'
 import { registerHealth } from './health.ts'
 import { createServices } from './services.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import { observeRequests } from './metrics/observe-requests.ts'
+import type { Mounts } from './metrics/operation-of.ts'
+import { observeUploads } from './metrics/observe-uploads.ts'
+import { registerMetrics, serveMetrics } from './metrics/register-metrics.ts'
+import { registerStats } from './metrics/stats-metrics.ts'
 import { completeRequestLog, RequestLog } from './request-log.ts'
 import { listenError, storageError } from './start-errors.ts'
 
@@ -22,12 +29,13 @@ import { listenError, storageError } from './start-errors.ts'
  * @throws Error in one line, for the operator, when storage or the address cannot be had
  */
 export async function startServer(configuration: Configuration, log: FastifyBaseLogger): Promise<() => Promise<void>> {
-  const { HOST, PORT, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, SPOOL_DIR, TUS_PATH, API_PREFIX } = configuration
+  const { HOST, PORT, METRICS_PORT, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, SPOOL_DIR, TUS_PATH, API_PREFIX } = configuration
   const authenticate = await createAuthentication(configuration)
-  const services = await createServices(configuration, log)
+  const metrics = createMetrics()
+  const services = await createServices(configuration, log, metrics)
   const uploads = createUploads({
     storage: services.storage,
-    ...(services.state === null ? {} : { state: services.state }),
+    state: services.state,
     chunkSize: configuration.CHUNK_SIZE,
     ...(MAX_FILE_SIZE === null ? {} : { maxFileSize: MAX_FILE_SIZE }),
     expiresAfterMs: configuration.EXPIRES_AFTER,
@@ -43,14 +51,21 @@ export async function startServer(configuration: Configuration, log: FastifyBase
   })
   const app = createApp(log, configuration.TRUST_PROXY)
   const closeApp = createCloser(app)
+  let closeMetrics = async (): Promise<void> => {}
   const close = async (): Promise<void> => {
     try {
       await closeApp()
     } finally {
+      // Last: how a shutdown goes is worth looking at.
+      await closeMetrics()
       await services.close()
     }
   }
+  observeUploads(uploads, metrics)
+  registerStats(metrics, uploads)
+  observeRequests(app, mounts(configuration), metrics)
   registerHealth(app, { uploads })
+  if (METRICS_PORT === null) registerMetrics(app, metrics)
   registerDocumentation(app, { ...faceOptions(configuration), ...securitySchemes(configuration) })
   app.register(holdfast, {
     uploads,
@@ -71,6 +86,11 @@ export async function startServer(configuration: Configuration, log: FastifyBase
       port: PORT,
       listenTextResolver: (url) => `Holdfast is listening: tus ${url}${TUS_PATH}, JSON API ${url}${API_PREFIX}`,
     })
+    if (METRICS_PORT !== null) {
+      const served = await serveMetrics(metrics, { host: HOST, port: METRICS_PORT })
+      closeMetrics = () => served.close()
+      log.info(`Metrics are at ${served.url}/metrics`)
+    }
   } catch (error) {
     await close()
     throw listenError(error, configuration)
@@ -110,6 +130,14 @@ function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET }: Configuration): Pick<Uploads
   return WEBHOOK_URL === null || WEBHOOK_SECRET === null
     ? {}
     : { webhook: { url: WEBHOOK_URL, secret: WEBHOOK_SECRET } }
+}
+
+function mounts({ TUS_PATH, API_PREFIX }: Configuration): Mounts {
+  return new Map([
+    ['tus', TUS_PATH],
+    ['json', API_PREFIX],
+    ['files', filesBeside(API_PREFIX, TUS_PATH)],
+  ])
 }
 
 function faceOptions(configuration: Configuration): FaceOptions {

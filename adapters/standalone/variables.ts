@@ -42,6 +42,14 @@ const ADDRESS = {
     about: 'port to listen on; 0 picks a free one',
     parse: parsePort,
   }),
+  METRICS_PORT: variable({
+    default: null,
+    unset: 'PORT',
+    value: 'PORT',
+    allowed: '0 to 65535, other than PORT; 0 picks a free one',
+    about: 'port of its own for /metrics, on the same HOST; 0 picks a free one',
+    parse: parsePort,
+  }),
   TUS_PATH: variable({
     default: '/files',
     value: 'PATH',

@@ -55,12 +55,17 @@ export interface LiveBody extends BodySource {
   close(): void
 }
 
+/** What a body is: an append (the tus face), or one chunk (the JSON face). */
+export type BodyKind = 'append' | 'chunk'
+
 /** Everything under way that shutdown must wait for: bodies, which it ends, and work without one. */
 export class Bodies {
   readonly #idleTimeoutMs: number
   readonly #budget: MemoryBudget
   readonly #holds: Holds
-  readonly #live = new Set<LiveBody>()
+  readonly #live = new Map<LiveBody, BodyKind>()
+  /** Bytes of the bodies that have ended. */
+  readonly #received = { append: 0, chunk: 0 }
   #work = 0
   #draining = false
   readonly #onIdle: (() => void)[] = []
@@ -80,11 +85,29 @@ export class Bodies {
     return this.#live.size
   }
 
+  /** How many wait, unread, for room. */
+  get waiting(): number {
+    return this.#budget.waiting + this.#holds.waiting
+  }
+
+  /** Bytes received so far, by kind. */
+  get received(): Readonly<Record<BodyKind, number>> {
+    const received = { ...this.#received }
+    for (const [{ reader }, kind] of this.#live) received[kind] += reader.received
+    return received
+  }
+
+  /** Bytes that are spoken for, in memory and in files. */
+  get reserved(): { readonly memory: number; readonly files: number } {
+    const { memory, files } = this.#holds.reserved
+    return { memory: memory + this.#budget.reserved, files }
+  }
+
   /**
    * Takes a body in. The caller closes it when its bytes are durable, or dropped.
    * @throws UploadError `DRAINING`
    */
-  open(stream: Readable, signal: AbortSignal | undefined): LiveBody {
+  open(stream: Readable, signal: AbortSignal | undefined, kind: BodyKind = 'append'): LiveBody {
     this.#refuseWhenDraining()
     const share = (): number => this.#budget.share
     const reader = new BodyReader(stream, this.#idleTimeoutMs, () => share() / 4)
@@ -125,11 +148,11 @@ export class Bodies {
         stream.off('close', onClose)
         reader.detach()
         if (admitted) this.#budget.leave()
-        this.#live.delete(body)
+        if (this.#live.delete(body)) this.#received[kind] += reader.received
         this.#checkIdle()
       },
     }
-    this.#live.add(body)
+    this.#live.set(body, kind)
     return body
   }
 
@@ -156,7 +179,7 @@ export class Bodies {
   /** Takes nothing new, and stops the bodies. */
   drain(): void {
     this.#draining = true
-    for (const body of this.#live) body.stop()
+    for (const body of this.#live.keys()) body.stop()
   }
 
   /** Resolves when nothing is under way. */

@@ -21,6 +21,7 @@ export class BodyReader {
   readonly #readAhead: () => number
   #queue: Buffer[] = []
   #queued = 0
+  #received = 0
   #end: BodyEnd | null = null
   #wake: (() => void) | null = null
   #timer: NodeJS.Timeout | null = null
@@ -31,6 +32,11 @@ export class BodyReader {
     this.#stream = stream
     this.#idleTimeoutMs = idleTimeoutMs
     this.#readAhead = readAhead
+  }
+
+  /** Bytes received so far. */
+  get received(): number {
+    return this.#received
   }
 
   /** How the body ended, or null while bytes may still come. What is queued is not counted: read until null first. */
@@ -81,6 +87,7 @@ export class BodyReader {
   readonly #onData = (buffer: Buffer): void => {
     this.#queue.push(buffer)
     this.#queued += buffer.length
+    this.#received += buffer.length
     if (this.#queued >= this.#readAhead()) this.#stream.pause()
     this.#wake?.()
   }
@@ -103,6 +110,7 @@ export class BodyReader {
     if (rest !== null) {
       this.#queue.push(rest)
       this.#queued += rest.length
+      this.#received += rest.length
     }
     this.#wake?.()
   }

@@ -29,6 +29,11 @@ export class MemoryBudget {
     return this.#places
   }
 
+  /** Bytes that are taken: the shares of all who have a place. */
+  get reserved(): number {
+    return this.#places * this.share
+  }
+
   /** How many wait for one. */
   get waiting(): number {
     return this.#waiting.length

@@ -176,7 +176,7 @@ async function assemble(
     return await storage.assemble(upload)
   } catch (error) {
     if (isUploadError(error) && error.code === 'UPLOAD_FAILED') {
-      events.emit('failed', { ...upload, status: 'failed', endedAt: options.now() })
+      events.emit('failed', { ...upload, status: 'failed', endedAt: options.now(), code: error.code })
     }
     throw error
   }
@@ -208,7 +208,7 @@ async function verifyDeclared(context: Context, upload: Upload, lock: UploadLock
   const digest = await digestBefore(context, upload.manifest.id, Infinity)
   if (digest === null) throw new UploadError(context.bodies.draining ? 'DRAINING' : 'STORAGE_UNAVAILABLE')
   if (digest === declared) return
-  await end(context, upload, 'failed', lock)
+  await end(context, upload, 'failed', lock, 'CHECKSUM_MISMATCH')
   throw new UploadError('CHECKSUM_MISMATCH', {
     message: `The file has the SHA-256 ${digest}, not the declared ${declared}. The upload has failed; start a new one.`,
     details: { expected: declared, actual: digest },

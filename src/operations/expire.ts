@@ -1,4 +1,4 @@
-import { isUploadError } from '../errors.ts'
+import { type ErrorCode, isUploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { isOpen, type Change, type GoneStatus, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
@@ -64,15 +64,23 @@ export async function idle(context: Context, id: string): Promise<UploadLock | n
 
 /**
  * Ends an upload for good, under the whole lock. The end is in storage before state hears of it and before a byte is
- * deleted: killed before the record, the upload lives; after it, it is gone, and the sweeper deletes what is left.
+ * deleted: killed before the record, the upload lives; after it, it is gone, and the sweeper deletes what is left. `code` is
+ * why it failed.
  */
-export async function end(context: Context, upload: Upload, status: GoneStatus, lock: UploadLock): Promise<Upload> {
+export async function end(
+  context: Context,
+  upload: Upload,
+  status: GoneStatus,
+  lock: UploadLock,
+  code: ErrorCode = 'UPLOAD_FAILED',
+): Promise<Upload> {
   const ofFile = upload.status === 'uploaded' ? ({ ofFile: true } as const) : {}
   const change = { type: 'ended', status, at: context.options.now(), ...ofFile } as const
   const ended = await recordEnd(context, upload, change, lock)
   dropTransients(context, upload.manifest.id)
   context.digests.drop(upload.manifest.id)
-  context.events.emit(status, ended)
+  if (status === 'failed') context.events.emit(status, { ...ended, code })
+  else context.events.emit(status, ended)
   await discard(context, ended)
   return ended
 }

@@ -40,7 +40,7 @@ export interface StoredChunk {
 /** See {@link Uploads.putChunk}. */
 export async function putChunk(context: Context, id: string, input: ChunkInput, caller: Caller): Promise<StoredChunk> {
   const upload = await placed(context, id, input, caller)
-  const body = context.bodies.open(input.body, input.signal)
+  const body = context.bodies.open(input.body, input.signal, 'chunk')
   try {
     // Before any lock: whoever holds one never waits for memory.
     await body.admit()

@@ -13,6 +13,20 @@ const SWEEP = 'sweep'
 const LONGEST_DUE_MS = 60_000
 const SHORTEST_DUE_MS = 1000
 
+/** What the sweeps of a process came to. */
+export interface SweepStats {
+  /** Walks that went through. */
+  readonly done: number
+  /** Walks that storage or state broke off. */
+  readonly failed: number
+  /** Uploads looked at, in all walks. */
+  readonly visited: number
+  /** How long the last walk took, ms; 0 before the first. */
+  readonly lastMs: number
+  /** When the last walk that went through ended, ms since the epoch; 0 before the first. */
+  readonly lastAt: number
+}
+
 /**
  * Walks every upload at start and hourly: takes up completions and digests that a crash interrupted, expires what is due,
  * deletes what ended, forgets tombstones. In between it asks the expiry index.
@@ -23,6 +37,7 @@ export class Sweeper {
   #running: Promise<void> = Promise.resolve()
   #stopped = false
   #owed = false
+  readonly #stats = { done: 0, failed: 0, visited: 0, lastMs: 0, lastAt: 0 }
 
   constructor(context: Context) {
     this.#context = context
@@ -39,6 +54,11 @@ export class Sweeper {
     this.#enqueue(() => this.sweep())
   }
 
+  /** What the walks of this process came to. */
+  get stats(): SweepStats {
+    return { ...this.#stats }
+  }
+
   /** Begins nothing more; resolves when what is under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -51,10 +71,24 @@ export class Sweeper {
     this.#owed = true
     const lease = await idle(this.#context, SWEEP)
     try {
-      if (lease !== null) await this.#walk()
+      if (lease !== null) await this.#counted(() => this.#walk())
       this.#owed = false
     } finally {
       await lease?.release()
+    }
+  }
+
+  async #counted(walk: () => Promise<void>): Promise<void> {
+    const begun = performance.now()
+    try {
+      await walk()
+      this.#stats.done += 1
+      this.#stats.lastAt = this.#context.options.now()
+    } catch (error) {
+      this.#stats.failed += 1
+      throw error
+    } finally {
+      this.#stats.lastMs = performance.now() - begun
     }
   }
 
@@ -62,6 +96,7 @@ export class Sweeper {
     const { storage, options } = this.#context
     for await (const id of storage.list()) {
       if (this.#stopped) return
+      this.#stats.visited += 1
       await this.#guarded(() => this.#visit(id), `sweeping upload ${id}`)
     }
     await storage.sweep(options.now() - IDEMPOTENCY_MS)

@@ -58,7 +58,7 @@ describe('the events of uploads', () => {
     rejected.catch(() => {})
     const listener: () => unknown = () => rejected
     events.on('failed', listener)
-    events.emit('failed', upload)
+    events.emit('failed', { ...upload, code: 'UPLOAD_FAILED' })
     await new Promise((resolve) => setImmediate(resolve))
     expect(onError.mock.calls).toEqual([[thrown, expect.stringContaining('failed')]])
   })

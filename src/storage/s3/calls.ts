@@ -42,12 +42,20 @@ export class Calls {
   readonly #client: S3Sender
   readonly #checksums: boolean
   readonly #clock: RetryClock
+  readonly #onRetry: (error: unknown) => void
 
-  constructor(client: S3Sender, policy: RetryPolicy, checksums: boolean, clock: RetryClock = systemClock) {
+  constructor(
+    client: S3Sender,
+    policy: RetryPolicy,
+    checksums: boolean,
+    clock: RetryClock = systemClock,
+    onRetry: (error: unknown) => void = () => {},
+  ) {
     this.#client = client
     this.policy = policy
     this.#checksums = checksums
     this.#clock = clock
+    this.#onRetry = onRetry
   }
 
   /** Sends a command until it is answered. `make` makes a new one for every attempt. */
@@ -61,7 +69,8 @@ export class Calls {
   /** Does more than one command can do, until it is done. */
   retried<T>(work: (attempt: Attempt) => Promise<T>, { policy, signal }: CallOptions = {}): Promise<T> {
     const passes = (error: unknown) => signal?.aborted !== true && isPassing(error)
-    return retried(work, passes, policy === undefined ? this.policy : { ...this.policy, ...policy }, this.#clock)
+    const whole = policy === undefined ? this.policy : { ...this.policy, ...policy }
+    return retried(work, passes, whole, this.#clock, this.#onRetry)
   }
 
   /** One attempt. */

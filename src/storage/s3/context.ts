@@ -11,6 +11,7 @@ import { Multipart } from './multipart.ts'
 import type { ResolvedS3Options } from './options.ts'
 import type { PackedChunks } from './packed-chunks.ts'
 import { Recent } from './recent.ts'
+import { systemClock } from './retry.ts'
 
 /** How many uploads something is remembered of. Only ever caches. */
 const CAPACITY = 10_000
@@ -47,10 +48,10 @@ export class S3Context {
   readonly #aside = new Set<Promise<unknown>>()
 
   constructor(options: ResolvedS3Options) {
-    const { client, bucket, checksums, conditionalWrites, keys, retry } = options
+    const { client, bucket, checksums, conditionalWrites, keys, retry, onRetry } = options
     this.options = options
     this.keys = keys
-    this.bucket = new ObjectBucket(new Calls(client, retry, checksums), bucket, checksums)
+    this.bucket = new ObjectBucket(new Calls(client, retry, checksums, systemClock, onRetry), bucket, checksums)
     this.documents = new Documents(this.bucket, conditionalWrites)
     this.multipart = new Multipart(this.bucket, checksums)
     this.ends = new Ends(this.documents, keys)

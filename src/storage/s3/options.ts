@@ -63,6 +63,8 @@ export interface S3StorageOptions {
   readonly retry?: Partial<RetryPolicy>
   /** Told, in one line, what was set right that an operator should know of. @default nobody */
   readonly onWarning?: (message: string) => void
+  /** Told of every failure after which a request is tried again. @default nobody */
+  readonly onRetry?: (error: unknown) => void
   /** The time, ms since the epoch. @default Date.now */
   readonly now?: () => number
 }
@@ -78,6 +80,7 @@ export interface ResolvedS3Options {
   readonly conditionalWrites: boolean
   readonly retry: RetryPolicy
   readonly onWarning: (message: string) => void
+  readonly onRetry: (error: unknown) => void
   readonly now: () => number
 }
 
@@ -107,6 +110,7 @@ export function resolveS3Options(options: S3StorageOptions): ResolvedS3Options {
     conditionalWrites: dialect.conditionalWrites ?? true,
     retry: resolveRetry(options.retry ?? {}),
     onWarning,
+    onRetry: options.onRetry ?? (() => {}),
     now: options.now ?? Date.now,
   }
 }

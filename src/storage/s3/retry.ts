@@ -54,13 +54,15 @@ export function pauseAfter(attempt: number, policy: RetryPolicy, random: () => n
 
 /**
  * Tries until it succeeds, fails for good, or has been tried enough; then throws what the last attempt threw. Only what
- * may be done twice is to be given to it: an attempt that failed may have taken effect.
+ * may be done twice is to be given to it: an attempt that failed may have taken effect. `onRetry` is told of every failure
+ * after which it is tried again.
  */
 export async function retried<T>(
   work: (attempt: Attempt) => Promise<T>,
   isPassing: (error: unknown) => boolean,
   policy: RetryPolicy,
   clock: RetryClock = systemClock,
+  onRetry: (error: unknown) => void = () => {},
 ): Promise<T> {
   const begun = clock.now()
   for (let attempt = 1; ; attempt += 1) {
@@ -70,6 +72,7 @@ export async function retried<T>(
       if (attempt >= policy.attempts || !isPassing(error)) throw error
       const pause = pauseAfter(attempt, policy, clock.random)
       if (clock.now() + pause - begun > policy.totalMs) throw error
+      onRetry(error)
       await clock.sleep(pause)
     }
   }

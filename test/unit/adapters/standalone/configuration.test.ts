@@ -62,6 +62,14 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
     ],
     wrong: ['abc', '65536', '-1', '80.5', '1e3'],
   },
+  METRICS_PORT: {
+    unset: null,
+    right: [
+      ['0', 0],
+      ['9100', 9100],
+    ],
+    wrong: ['abc', '65536', '-1', '1080'],
+  },
   TUS_PATH: {
     unset: '/files',
     right: [['/up/tus', '/up/tus']],

@@ -1,0 +1,37 @@
+/** Told of a call that has ended: its name, how long it took (seconds), and what it threw, or null. */
+export type CallListener = (call: string, seconds: number, error: unknown) => void
+
+/**
+ * The same object, of whose calls that return promises somebody is told when they end. What is in `replaced` is called in
+ * place of the object's own.
+ */
+export function observeCalls<T extends object>(target: T, listener: CallListener, replaced: Partial<T> = {}): T {
+  const observed = new Map<PropertyKey, (...args: unknown[]) => unknown>()
+  return new Proxy(target, {
+    get: (_target, name) => {
+      const value: unknown = Reflect.get(name in replaced ? replaced : target, name)
+      if (typeof value !== 'function') return value
+      let call = observed.get(name)
+      if (call === undefined) {
+        // On the object itself: private fields are not the proxy's.
+        call = (...args) => observeCall(String(name), () => Reflect.apply(value, target, args), listener)
+        observed.set(name, call)
+      }
+      return call
+    },
+  })
+}
+
+/** Makes a call, and tells of its end where it returns a promise. */
+export function observeCall<R>(name: string, call: () => R, listener: CallListener): R {
+  const begun = performance.now()
+  const result = call()
+  if (!(result instanceof Promise)) return result
+  const end = (error: unknown): void => listener(name, (performance.now() - begun) / 1000, error)
+  // Beside the caller's own: whoever gets the promise answers for its rejection.
+  result.then(
+    () => end(null),
+    (error: unknown) => end(error ?? new Error('rejected with nothing')),
+  )
+  return result
+}
