@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { createMetrics } from '../../../../../adapters/standalone/metrics/metrics.ts'
+import { ERRORS } from '../../../../../src/index.ts'
 import { registerStats } from '../../../../../adapters/standalone/metrics/stats-metrics.ts'
 
 const STATS = {
@@ -43,6 +44,16 @@ test('the dashboard asks for metrics that there are, and for every one of ours',
   )
   expect([...asked].filter((name) => !there.has(name))).toEqual([])
   expect((await ownMetrics()).filter((name) => !asked.has(name))).toEqual([])
+})
+
+test('the runbook asks for metrics and codes that there are', async () => {
+  const runbook = await readText('RUNBOOK.md')
+  const there = new Set((await allMetrics().registry.getMetricsAsJSON()).map(({ name }) => name))
+  const asked = [...runbook.matchAll(/\b((?:holdfast|process|nodejs)_[a-z0-9_]+)/g)].map(([, name = '']) => name)
+  expect(asked.length).toBeGreaterThan(10)
+  expect(asked.filter((name) => !there.has(name))).toEqual([])
+  const codes = [...runbook.matchAll(/`?code="([A-Z_]+)"/g)].map(([, code = '']) => code)
+  expect(codes.filter((code) => !(code in ERRORS))).toEqual([])
 })
 
 test('what is read off the core is the same however often it is asked', async () => {
