@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { FileRecord } from './files.ts'
+import type { Json, Manifest, Upload, UploadStatus } from './upload.ts'
 
 /** Who asks. What an application's `authenticate` makes of a request. */
 export interface Principal {
@@ -17,15 +19,24 @@ export type Action = 'create' | 'read' | 'write' | 'complete' | 'cancel' | 'down
 /** What {@link Authorize} is told of the upload. */
 export interface Subject {
   readonly id: string
+  /** Id of the finished file. */
+  readonly fileId: string
+  /** Id of the principal that created it; null where nobody was asked who he is. */
   readonly owner: string | null
+  readonly fileName: string
+  /** Bytes of the file, or null while its length is deferred. */
+  readonly size: number | null
+  readonly contentType: string
+  /** The client's own JSON object. */
+  readonly metadata: { readonly [key: string]: Json }
+  readonly status: UploadStatus
 }
 
-/** Decides whether a principal may do something. `subject` is null for `create`. */
-export type Authorize = (
-  principal: Principal | null,
-  action: Action,
-  subject: Subject | null,
-) => boolean | Promise<boolean>
+/**
+ * Decides whether a principal may do something. For `create`, `upload` is what is about to be made, and the principal its
+ * owner; where an `Idempotency-Key` finds an upload that is there already, that one has another id.
+ */
+export type Authorize = (principal: Principal | null, action: Action, upload: Subject) => boolean | Promise<boolean>
 
 /** Says who sends a request, or null where its credentials are missing or not valid: it is answered 401. */
 export type Authenticate<Request = IncomingMessage> = (
@@ -41,8 +52,20 @@ export interface Caller {
  * The default: an upload is its owner's, and everybody's with the scope `admin` ({@link ADMIN_SCOPE}). Where nobody is asked
  * who he is, uploads have no owner, and whoever knows an id may use it.
  */
-export const ownerMay: Authorize = (principal, _action, subject) =>
-  subject === null ||
-  subject.owner === null ||
-  subject.owner === principal?.id ||
-  principal?.scopes?.includes(ADMIN_SCOPE) === true
+export const ownerMay: Authorize = (principal, _action, { owner }) =>
+  owner === null || owner === principal?.id || principal?.scopes?.includes(ADMIN_SCOPE) === true
+
+/** An upload as {@link Authorize} is told of it. */
+export function subjectOf({ manifest, size, status }: Pick<Upload, 'manifest' | 'size' | 'status'>): Subject {
+  return { ...factsOf(manifest), id: manifest.id, fileId: manifest.fileId, fileName: manifest.fileName, size, status }
+}
+
+/** The same of the upload that made a file. */
+export function subjectOfFile(file: FileRecord): Subject {
+  const { id: fileId, uploadId: id, name: fileName, size } = file
+  return { ...factsOf(file), id, fileId, fileName, size, status: 'uploaded' }
+}
+
+function factsOf({ owner, contentType, metadata }: Pick<Manifest, 'owner' | 'contentType' | 'metadata'>) {
+  return { owner, contentType, metadata }
+}

@@ -36,6 +36,8 @@ export interface FileRepository {
   put(file: FileRecord, owed?: readonly Receiver[]): Promise<void>
   /** The record, or null. */
   get(fileId: string): Promise<FileRecord | null>
+  /** Whether `get` would answer from memory, without asking anybody. @default it never does */
+  remembers?(fileId: string): boolean
   /**
    * A file of which somebody is still to be told, and who; null where nobody is, or there is no file any more. `recent`:
    * what was so a moment ago will do.

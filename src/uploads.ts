@@ -8,7 +8,7 @@ import type { AppendInput } from './operations/append-place.ts'
 import { cancel, terminate } from './operations/cancel.ts'
 import { complete, settle, type Completed, type CompleteInput, type Settled } from './operations/complete.ts'
 import { create, type Idempotency } from './operations/create.ts'
-import { readable } from './operations/authorised.ts'
+import { authorised } from './operations/authorised.ts'
 import type { Context } from './operations/context.ts'
 import { createContext } from './operations/create-context.ts'
 import { download, downloadFile, type Download } from './operations/download.ts'
@@ -16,6 +16,7 @@ import { finishedFile, removeFile } from './operations/finished-file.ts'
 import { progress, resume } from './operations/progress.ts'
 import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
 import { stats, type UploadsStats } from './operations/stats.ts'
+import { there } from './operations/records.ts'
 import { Sweeper } from './operations/sweep.ts'
 import type { UploadsOptions } from './options.ts'
 import type { Progress } from './progress.ts'
@@ -102,9 +103,12 @@ export class Uploads {
     return create(this.#context, input, caller, idempotency)
   }
 
-  /** The upload as the ledger has it, without waiting for anybody. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
-  find(id: string, caller: Caller): Promise<Upload> {
-    return readable(this.#context, id, caller)
+  /**
+   * The upload as the ledger has it, without waiting for anybody; `action` is what the caller is about to do with it.
+   * @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes
+   */
+  async find(id: string, caller: Caller, action: 'read' | 'write' = 'read'): Promise<Upload> {
+    return there(await authorised(this.#context, id, action, caller))
   }
 
   /**
@@ -119,8 +123,9 @@ export class Uploads {
   /**
    * Appends a body at the offset (the tus face). Keeps every byte received, also when the body is cut; of a body with
    * declared checksums all, once they are verified, or nothing.
-   * @throws UploadError `OFFSET_MISMATCH` (details.offset), `CHUNK_CONFLICT`, `CHECKSUM_MISMATCH`, `UPLOAD_LOCKED`,
-   * `FILE_TOO_LARGE`, `BODY_TOO_LARGE`, `TIMEOUT`, `STORAGE_FULL`, 410 codes
+   * @throws UploadError `FORBIDDEN` where every byte is stored and the caller may not complete; `OFFSET_MISMATCH`
+   * (details.offset), `CHUNK_CONFLICT`, `CHECKSUM_MISMATCH`, `UPLOAD_LOCKED`, `FILE_TOO_LARGE`, `BODY_TOO_LARGE`, `TIMEOUT`,
+   * `STORAGE_FULL`, 410 codes
    */
   append(id: string, input: AppendInput, caller: Caller): Promise<Settled> {
     return append(this.#context, id, input, caller)

@@ -20,6 +20,8 @@ export interface Append {
   readonly body: BodySource
   readonly lock: UploadLock
   readonly inFlight: ChunksInFlight
+  /** Whether who appends may also complete. */
+  readonly mayComplete: (upload: Upload) => Promise<boolean>
 }
 
 /** Where an append goes on. */
@@ -166,7 +168,7 @@ async function recordStored(
   let now: Upload
   try {
     await before
-    if (isLast && (await isRecordedCompleting(work))) changes.push({ type: 'completing' })
+    if (isLast && (await isRecordedCompleting(work, upload))) changes.push({ type: 'completing' })
     now = await commit(context, upload, changes, lock)
   } catch (error) {
     // Another is here, or was at the chunk before: what was stored may stand in the place of his.
@@ -204,11 +206,15 @@ function isLastMissing(upload: Upload, number: number): boolean {
   return others.length === 0 && first !== undefined && first[0] === number && first[1] === number
 }
 
-/** What goes wrong here goes wrong again when the file is made, and is told then: the chunk itself is stored. */
-async function isRecordedCompleting({ context, id }: Append): Promise<boolean> {
+/**
+ * Asked again whether the client may: it was let in when its body began. What goes wrong here goes wrong again when the
+ * file is made, and is told then: the chunk itself is stored.
+ */
+async function isRecordedCompleting({ context, id, mayComplete }: Append, upload: Upload): Promise<boolean> {
   // The hook is asked first, and that takes as long as it takes.
   if (context.options.beforeComplete !== null) return false
   try {
+    if (!(await mayComplete(upload))) return false
     await context.storage.record(id, { type: 'completing' })
     return true
   } catch {

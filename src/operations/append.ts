@@ -2,14 +2,13 @@ import type { Caller } from '../access.ts'
 import type { BodySource } from '../body/bodies.ts'
 import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
-import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import { appendToChunk, type Append } from './append-chunk.ts'
 import { checkPlace, lockAppend, mostOf, tooLarge, type AppendInput } from './append-place.ts'
 import { ChunksInFlight } from './chunks-in-flight.ts'
 import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
-import { authorised } from './authorised.ts'
+import { authorised, mayDo } from './authorised.ts'
 import { healing } from './heal.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 import { appendable } from './verified-body.ts'
@@ -21,8 +20,11 @@ const HELD_IN_FLIGHT = 5
 
 /** See {@link Uploads.append}. */
 export async function append(context: Context, id: string, input: AppendInput, caller: Caller): Promise<Settled> {
+  // Its sender knows of the upload: that it may not be completed need not be hidden, and clients do not repeat a 403.
+  const completing = (now: Upload): Promise<Settled> => completeIfFull(context, there(now), caller, 'FORBIDDEN')
+  const mayComplete = (now: Upload): Promise<boolean> => mayDo(context, now, 'complete', caller)
   // What another face has filled is completed first: until then no offset equal to the length may be told.
-  const { upload } = await completeIfFull(context, there(await authorised(context, id, 'write', caller)))
+  const { upload } = await completing(await authorised(context, id, 'write', caller))
   const body = context.bodies.open(input.body, input.signal)
   try {
     // Before any lock: whoever holds one never waits for memory.
@@ -34,7 +36,7 @@ export async function append(context: Context, id: string, input: AppendInput, c
         await (await lockAppend(context, id, source)).lock.release()
         await declareSize(context, id, input, input.declaredSize, source)
       }
-      return await completeIfFull(context, await appendLocked(context, id, input, source))
+      return await completing(await appendLocked({ context, id, body: source, mayComplete }, input))
     } finally {
       await drop()
     }
@@ -43,23 +45,18 @@ export async function append(context: Context, id: string, input: AppendInput, c
   }
 }
 
-async function appendLocked(context: Context, id: string, input: AppendInput, body: BodySource): Promise<Upload> {
+async function appendLocked(begun: Omit<Append, 'inFlight' | 'lock'>, input: AppendInput): Promise<Upload> {
+  const { context, id, body } = begun
   const { lock, upload } = await lockAppend(context, id, body)
   try {
-    return await healing(context, id, () => appendUnderLock(context, upload, input, body, lock))
+    return await healing(context, id, () => appendUnderLock({ ...begun, lock }, upload, input))
   } finally {
     await lock.release()
   }
 }
 
-async function appendUnderLock(
-  context: Context,
-  known: Upload,
-  input: AppendInput,
-  body: BodySource,
-  lock: UploadLock,
-): Promise<Upload> {
-  const { id } = known.manifest
+async function appendUnderLock(begun: Omit<Append, 'inFlight'>, known: Upload, input: AppendInput): Promise<Upload> {
+  const { context, body } = begun
   const upload = await checkPlace(context, known, input)
   if (!isOpen(upload)) {
     if ((await body.reader.next(1)) !== null) throw tooLarge(upload.size ?? input.offset)
@@ -68,7 +65,7 @@ async function appendUnderLock(
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
   const inFlight = new ChunksInFlight(context.storage.holdsChunks ? HELD_IN_FLIGHT : IN_FLIGHT)
   try {
-    return await receive({ context, id, body, lock, inFlight }, upload, input)
+    return await receive({ ...begun, inFlight }, upload, input)
   } finally {
     // The lock is given back only after every write under it has settled.
     await inFlight.settled()

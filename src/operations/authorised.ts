@@ -1,4 +1,5 @@
-import type { Action, Caller } from '../access.ts'
+import { randomUUID } from 'node:crypto'
+import { type Action, type Caller, subjectOf } from '../access.ts'
 import { UploadError } from '../errors.ts'
 import type { Upload } from '../upload.ts'
 import type { FindOptions } from '../state/state.ts'
@@ -20,10 +21,31 @@ export async function authorised(
 ): Promise<Upload> {
   const upload = await load(context, id, options)
   if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
-  const subject = { id, owner: upload.manifest.owner }
-  if (!(await context.options.authorize(caller.principal, action, subject))) throw new UploadError('UPLOAD_NOT_FOUND')
+  if (!(await mayDo(context, upload, action, caller))) {
+    await lookForNothing(context, options)
+    throw new UploadError('UPLOAD_NOT_FOUND')
+  }
+  return current(context, upload)
+}
+
+/** Asks the application, or its default, whether the caller may do this to an upload. */
+export async function mayDo(context: Context, upload: Upload, action: Action, caller: Caller): Promise<boolean> {
+  return context.options.authorize(caller.principal, action, subjectOf(upload))
+}
+
+/** An upload as it is by now. Whether the caller may has been asked. @throws UploadError `UPLOAD_NOT_FOUND` */
+export async function current(context: Context, upload: Upload): Promise<Upload> {
   if (isTombstoneOver(context, upload)) throw new UploadError('UPLOAD_NOT_FOUND')
   return expireIfDue(context, upload)
+}
+
+/**
+ * What there is none of is looked for in storage, too. Who is denied an upload waits for the same, or the time would tell
+ * him that it is there. Of what this process has seen before, state was not asked yet.
+ */
+async function lookForNothing(context: Context, { recent = false }: FindOptions): Promise<void> {
+  const nothing = randomUUID()
+  await (recent ? load(context, nothing) : context.storage.load(nothing))
 }
 
 /** An upload that is there for the caller to read. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */

@@ -7,7 +7,7 @@ import { dropTransients, type Context } from './context.ts'
 import { forgetUpload } from './heal.ts'
 import { discard, end } from './expire.ts'
 import { putChecksum, wantsDigest } from './keep-digest.ts'
-import { authorised, readable } from './authorised.ts'
+import { authorised, mayDo, readable } from './authorised.ts'
 import { commit, fresh, learn, load, mustHold, there } from './records.ts'
 import { askBeforeComplete } from './vetoes.ts'
 
@@ -60,9 +60,15 @@ export function settle(context: Context, id: string, caller: Caller, signal?: Ab
         await lock.release()
       }
     }
-    return completeIfFull(context, upload)
+    // Who may not complete is told neither an offset that would say it is done nor that it is gone: it waits for who may.
+    return completeIfFull(context, upload, caller, 'UPLOAD_LOCKED')
   })
 }
+
+const MAY_NOT_COMPLETE = {
+  message: 'Every byte is stored, but you may not complete this upload.',
+  details: { action: 'complete' },
+} as const
 
 /** An upload, and the offset a sequential writer may be told of it. */
 export interface Settled {
@@ -73,15 +79,24 @@ export interface Settled {
 
 /**
  * Drives the completion of an upload whose chunks are all durable, and reads its offset in the same instant in which it is
- * seen to need none: another writer may fill the ledger at any time.
- * @throws UploadError `UPLOAD_LOCKED` while completion lasts
+ * seen to need none: another writer may fill the ledger at any time. Where nobody has begun to complete it, the caller
+ * must be allowed to.
+ * @throws UploadError `UPLOAD_LOCKED` while completion lasts; `denied` where the caller may not complete it
  */
-export async function completeIfFull(context: Context, begun: Upload): Promise<Settled> {
+export async function completeIfFull(
+  context: Context,
+  begun: Upload,
+  caller: Caller,
+  denied: 'FORBIDDEN' | 'UPLOAD_LOCKED',
+): Promise<Settled> {
   let upload = begun
   while (upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))) {
-    // A tus client comes here with every HEAD and PATCH: it is not asked again and again.
-    const veto = isOpen(upload) ? context.vetoes.of(upload.manifest.id) : null
-    if (veto !== null) throw veto
+    if (isOpen(upload)) {
+      if (!(await mayDo(context, upload, 'complete', caller))) throw new UploadError(denied, MAY_NOT_COMPLETE)
+      // A tus client comes here with every HEAD and PATCH: the hook is not asked again and again.
+      const veto = context.vetoes.of(upload.manifest.id)
+      if (veto !== null) throw veto
+    }
     upload = await within(drivenOrHealed(context, upload.manifest.id), context.options.lockWaitMs)
   }
   return { upload, offset: upload.ledger.offset(gridOf(upload)) }

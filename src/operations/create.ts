@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { Caller } from '../access.ts'
+import { type Caller, subjectOf } from '../access.ts'
 import { checkCreateInput, DEFAULT_CONTENT_TYPE, type CreateInput } from '../create-input.ts'
 import { UploadError } from '../errors.ts'
 import { chooseChunkSize, type GridLimits } from '../grid.ts'
@@ -24,8 +24,9 @@ export async function create(
   idempotency?: Idempotency,
 ): Promise<Upload> {
   return context.bodies.run(async () => {
-    if (!(await context.options.authorize(caller.principal, 'create', null))) throw new UploadError('FORBIDDEN')
     const manifest = manifestFor(context, checkCreateInput(input), caller)
+    const subject = subjectOf(newUpload(manifest))
+    if (!(await context.options.authorize(caller.principal, 'create', subject))) throw new UploadError('FORBIDDEN')
     return idempotency === undefined
       ? begin(context, manifest)
       : beginOnce(context, manifest, claimKey(idempotency.key, caller), fingerprint(input))

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import { DataStore, Upload as TusUpload } from '@tus/utils'
+import type { Caller } from '../access.ts'
 import { isUploadError } from '../errors.ts'
-import { gridOf } from '../upload.ts'
+import { gridOf, type Upload } from '../upload.ts'
 import type { Settled, Uploads } from '../uploads.ts'
 import type { Tickets } from './tickets.ts'
 import type { TusRequest } from './tus-request.ts'
@@ -18,7 +19,13 @@ const EXTENSIONS = [
 ]
 
 /** Ends of a creation's body after which the new upload is worth keeping: what was received can be resumed. */
-const RESUMABLE: ReadonlySet<string> = new Set(['UPLOAD_LOCKED', 'DRAINING', 'TIMEOUT', 'STORAGE_UNAVAILABLE'])
+const RESUMABLE: ReadonlySet<string> = new Set([
+  'UPLOAD_LOCKED',
+  'DRAINING',
+  'TIMEOUT',
+  'STORAGE_UNAVAILABLE',
+  'STATE_UNAVAILABLE',
+])
 
 /**
  * @tus/server's store over the core. What it takes for ids are {@link Tickets}; bodies are read from the Node request, not
@@ -40,8 +47,9 @@ export class CoreStore extends DataStore {
     if (request.create === null) throw new Error('a creation without its input')
     const upload = await this.#uploads.create(request.create.input, request.caller)
     request.id = upload.manifest.id
+    request.upload = upload
     // No PATCH will come for an empty file: it is complete as soon as it is created.
-    request.upload = upload.size === 0 ? (await this.#uploads.settle(request.id, request.caller)).upload : upload
+    if (upload.size === 0) request.upload = await this.#completeEmpty(upload, request.caller)
     return tusUpload
   }
 
@@ -49,7 +57,7 @@ export class CoreStore extends DataStore {
     const request = this.#tickets.requestOf(ticket)
     const id = request.id ?? ''
     if (request.patch !== null) {
-      request.upload = await this.#uploads.find(id, request.caller)
+      request.upload = await this.#uploads.find(id, request.caller, 'write')
       // The core alone compares offsets and room, under the lock: here a live PATCH has not been asked to let go.
       return new TusUpload({ id: ticket, offset: request.patch.offset })
     }
@@ -88,14 +96,31 @@ export class CoreStore extends DataStore {
   /** A creation whose body failed either answers 201 with what was kept, or leaves nothing behind. */
   async #afterFailedCreation(request: TusRequest, error: unknown): Promise<Settled> {
     const { id, caller } = request
-    if (isUploadError(error) && RESUMABLE.has(error.code)) {
-      const upload = await this.#uploads.find(id ?? '', caller)
+    if (isWorthKeeping(error)) {
+      const upload = await this.#uploads.find(id ?? '', caller, 'write')
       // The whole length is told only when the file stands; without an offset the client asks, and HEAD completes it.
       request.offsetWithheld = upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))
       return { upload, offset: upload.ledger.offset(gridOf(upload)) }
     }
-    await this.#uploads.terminate(id ?? '', caller)
+    // Who may not cancel leaves it to its expiry; what went wrong first is what the client has to know.
+    await this.#uploads.terminate(id ?? '', caller).catch(() => {})
     request.upload = null
     throw error
   }
+
+  /** Completes an empty file. Where that cannot be now, or by who made it, it is created all the same. */
+  async #completeEmpty(upload: Upload, caller: Caller): Promise<Upload> {
+    try {
+      return (await this.#uploads.settle(upload.manifest.id, caller)).upload
+    } catch (error) {
+      // Who may not read it is told that there is none.
+      if (isWorthKeeping(error) || (isUploadError(error) && error.code === 'UPLOAD_NOT_FOUND')) return upload
+      throw error
+    }
+  }
+}
+
+/** Also where every byte is there, and only its sender may not complete it. */
+function isWorthKeeping(error: unknown): boolean {
+  return isUploadError(error) && (RESUMABLE.has(error.code) || error.details?.['action'] === 'complete')
 }

@@ -1,17 +1,10 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { S3Client } from '@aws-sdk/client-s3'
-import { Redis } from 'ioredis'
-import { expect, it, onTestFinished } from 'vitest'
-import { holdfast } from '../../adapters/node/index.ts'
-import { createUploads } from '../../src/index.ts'
-import { RedisState } from '../../src/state/redis/index.ts'
-import { S3Storage, s3ClientOptions } from '../../src/storage/s3/index.ts'
+import { randomUUID } from 'node:crypto'
+import { expect, it } from 'vitest'
 import { bytesOf, sha256Of } from '../support/byte-source.ts'
-import { Wire } from '../support/http-wire.ts'
-import { describeWithRedis, redisService } from '../support/services/redis.ts'
-import { describeWithS3, newBucket, s3Service } from '../support/services/s3.ts'
+import { callsOn, nameOf } from '../support/access-calls.ts'
+import { startCountedNode } from '../support/counted-node.ts'
+import { describeWithRedis } from '../support/services/redis.ts'
+import { describeWithS3 } from '../support/services/s3.ts'
 import {
   completed,
   createdId,
@@ -26,71 +19,9 @@ const MIB = 1024 * 1024
 const CHUNK = 5 * MIB
 const TIMEOUT = { timeout: 60_000 }
 
-/** What was asked of Redis and of S3, by name, since it was last taken. */
-class Asked {
-  #redis: string[] = []
-  #s3: string[] = []
-
-  ofRedis(command: string): void {
-    // The first use of a script is two commands, and connections greet.
-    if (!['eval', 'info', 'client', 'subscribe'].includes(command)) this.#redis.push(command)
-  }
-
-  ofS3(command: string): void {
-    this.#s3.push(command)
-  }
-
-  take(): { readonly redis: readonly string[]; readonly s3: readonly string[] } {
-    const taken = { redis: this.#redis, s3: this.#s3 }
-    this.#redis = []
-    this.#s3 = []
-    return taken
-  }
-}
-
-/** One node with Redis and S3, and a count of what it asks them. */
 async function serve() {
-  const asked = new Asked()
-  class CountedRedis extends Redis {
-    override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
-      asked.ofRedis(command.name)
-      return super.sendCommand(command, stream)
-    }
-  }
-  const redis = new CountedRedis(redisService().url)
-  const client = new S3Client({ ...s3ClientOptions(), ...s3Service() })
-  client.middlewareStack.add(
-    (next, { commandName = '' }) =>
-      (args) => {
-        asked.ofS3(commandName.replace(/Command$/, ''))
-        return next(args)
-      },
-    // The last before the wire: an attempt is a request.
-    { step: 'finalizeRequest', priority: 'low' },
-  )
-  const bucket = await newBucket()
-  const uploads = createUploads({
-    storage: new S3Storage({ client, bucket }),
-    state: new RedisState({ redis, prefix: `${bucket}:` }),
-    fileChecksum: 'composite',
-  })
-  await uploads.open()
-  const server = createServer(holdfast({ uploads })).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const wire = new Wire(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  onTestFinished(async () => {
-    wire.close()
-    server.close()
-    await uploads.close()
-    redis.disconnect()
-    client.destroy()
-  })
-  const tus = new TusDriver(wire)
-  const json = new JsonDriver(wire)
-  // The sweeper walks once, and then not for an hour: when all is quiet, it has.
-  const quiet = { interval: 250, timeout: 10_000 }
-  await expect.poll(() => asked.take(), quiet).toEqual({ redis: [], s3: [] })
-  return { asked, tus, json }
+  const { asked, wire } = await startCountedNode()
+  return { asked, tus: new TusDriver(wire), json: new JsonDriver(wire) }
 }
 
 describeWithRedis('requests', () => {
@@ -133,6 +64,42 @@ describeWithRedis('requests', () => {
       storedChunk(await json.putChunk(id, 0, bytes))
       expect(completed(await json.complete(id)).checksum).toBe(sha256Of(bytes))
       expect(asked.take().s3).toEqual(['PutObject', 'PutObject', 'PutObject'])
+    })
+
+    it('are the same for another’s upload as for none', TIMEOUT, async () => {
+      const { asked, wire } = await startCountedNode({
+        authenticate: ({ headers }) => ({ id: String(headers['x-user']) }),
+      })
+      const ann = { 'X-User': 'ann', 'Content-Type': 'application/json' }
+      const initiate = Buffer.from('{"fileName":"a","fileSize":5}')
+      const begin = async () =>
+        initiated(await wire.send('POST', '/api/v1/uploads/initiate', { headers: ann, body: initiate }))
+      const [begun, done] = [await begin(), await begin()]
+      for (const { method, path, headers, body } of callsOn(done).slice(2, 4)) {
+        const sent = {
+          headers: { ...headers, 'X-User': 'ann' },
+          ...(body === undefined ? {} : { body: Buffer.from(body) }),
+        }
+        expect((await wire.send(method, path, sent)).status).toBe(200)
+      }
+      const none = { id: randomUUID(), fileId: randomUUID() }
+      const onNone = callsOn(none)
+      for (const ids of [begun, done]) {
+        for (const [n, { method, path, headers, body }] of callsOn(ids).entries()) {
+          const sent = {
+            headers: { ...headers, 'X-User': 'eve' },
+            ...(body === undefined ? {} : { body: Buffer.from(body) }),
+          }
+          const costs = []
+          for (const target of [onNone[n]?.path ?? '', path]) {
+            asked.take()
+            expect((await wire.send(method, target, sent)).status).toBe(404)
+            costs.push(asked.take())
+          }
+          expect(costs[1], nameOf({ method, path, headers })).toEqual(costs[0])
+          expect(costs[0]?.s3.length).toBeGreaterThan(0)
+        }
+      }
     })
   })
 })

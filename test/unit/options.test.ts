@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { subjectOf } from '../../src/access.ts'
 import { MIB } from '../../src/grid.ts'
 import { resolveOptions } from '../../src/options.ts'
 import { MemoryState } from '../../src/state/memory.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { newUpload } from '../../src/upload.ts'
+import { testManifest } from '../support/storage-suite.ts'
 
 const HOUR = 3_600_000
 
@@ -37,7 +40,9 @@ describe('options', () => {
     })
     expect(options.storage).toBe(storage)
     expect(options.state).toBeInstanceOf(MemoryState)
-    expect(options.authorize({ id: 'eve' }, 'cancel', { id: 'a', owner: 'alice' })).toBe(false)
+    expect(options.authorize({ id: 'eve' }, 'cancel', subjectOf(newUpload(testManifest({ owner: 'alice' }))))).toBe(
+      false,
+    )
     expect(() => options.onError(new Error('unseen'), 'nowhere')).not.toThrow()
   })
 

@@ -60,9 +60,12 @@ export class Ends {
 
   /** The end as it was a moment ago, or else as it stands. */
   async recent(fileId: string): Promise<StandingEnd | null> {
-    const known = this.#known.get(fileId)
-    if (known !== undefined && performance.now() - known.since < FRESH_MS) return known
-    return await this.read(fileId)
+    return this.#fresh(fileId) ?? (await this.read(fileId))
+  }
+
+  /** Whether {@link Ends.recent} would answer without asking. */
+  remembers(fileId: string): boolean {
+    return this.#fresh(fileId) !== null
   }
 
   /** The end that was seen last by this process, however long ago. Its key never changes. */
@@ -80,6 +83,11 @@ export class Ends {
 
   forget(fileId: string): void {
     this.#known.delete(fileId)
+  }
+
+  #fresh(fileId: string): StandingEnd | null {
+    const known = this.#known.get(fileId)
+    return known !== undefined && performance.now() - known.since < FRESH_MS ? known : null
   }
 
   #standing(fileId: string, document: Document | null): StandingEnd | null {

@@ -1,16 +1,23 @@
 import { type Deliveries, owedIn, type Receiver } from '../../deliveries.ts'
 import type { FileRecord, FileRepository, OwedFile } from '../../files.ts'
 import type { S3Context } from './context.ts'
+import type { Ends } from './ends.ts'
 import { isId } from './keys.ts'
 import { putFileRecord, removeFileRecord, settleDeliveries } from './records.ts'
 
 /** Records of finished files: the ends of their uploads. */
 export class S3FileRecords implements FileRepository {
+  readonly #ends: Ends
   readonly #run: <T>(work: (context: S3Context) => Promise<T>) => Promise<T>
 
   /** `run` does what a close of the storage waits for. */
-  constructor(run: <T>(work: (context: S3Context) => Promise<T>) => Promise<T>) {
+  constructor(ends: Ends, run: <T>(work: (context: S3Context) => Promise<T>) => Promise<T>) {
+    this.#ends = ends
     this.#run = run
+  }
+
+  remembers(fileId: string): boolean {
+    return this.#ends.remembers(fileId)
   }
 
   async put(file: FileRecord, owed: readonly Receiver[] = []): Promise<void> {

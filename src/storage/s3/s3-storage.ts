@@ -45,7 +45,7 @@ export class S3Storage implements Storage {
     const resolved = resolveS3Options(options)
     this.limits = resolved.limits
     this.#context = new S3Context(resolved)
-    this.files = new S3FileRecords((work) => this.#run(() => work(this.#context)))
+    this.files = new S3FileRecords(this.#context.ends, (work) => this.#run(() => work(this.#context)))
   }
 
   async open(): Promise<void> {

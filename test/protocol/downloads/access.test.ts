@@ -33,7 +33,7 @@ beforeAll(async () => {
     storage: new FileStorage({ directory, layer }),
     authorize: (principal, action, subject) => {
       asked.push([principal?.id, action])
-      return subject === null || subject.owner === principal?.id
+      return subject.owner === principal?.id
     },
   })
   const app = Fastify({ return503OnClosing: false })
