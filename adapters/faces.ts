@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from './cors.ts'
-import { UploadError, type Authenticate, type Principal, type Uploads } from '../src/index.ts'
+import type { Uploads } from '../src/index.ts'
 import { createFilesApi, createJsonApi, type FaceReply, type JsonApi, type JsonRoute } from '../src/json/index.ts'
 import { TusFace } from '../src/tus/index.ts'
+import { callerOf, type Login } from './caller.ts'
 import { hasBody } from './drain-body.ts'
 import { faceFailure, type FaceName } from './failures.ts'
 import { checkMountPath, checkPublicUrl, filesBeside, isUnder, pathBelow } from './paths.ts'
@@ -19,6 +20,11 @@ export interface FaceOptions {
   readonly filesPrefix?: string | false
   /** Address under which clients reach the server, for absolute `Location` and `tusUrl`. @default relative ones */
   readonly publicUrl?: string
+  /**
+   * Whether the tus `Location` and `tusUrl` carry the upload's token (`?token=…`), so that a tus client goes on with them
+   * when its login has ended. They are then secrets until the upload ends. @default false
+   */
+  readonly tokenInLocation?: boolean
   /** Cross-origin use; false where something else answers it. @default any origin, no credentials */
   readonly cors?: CorsOptions | false
   /** How long the JSON body of a request may take to arrive, ms. @default 60 s */
@@ -35,19 +41,21 @@ export interface Visit {
   /** Scheme and host the client uses, where something trusted tells it. Without effect where `publicUrl` is configured. */
   readonly publicUrl?: string | undefined
   /** Asks who sent it. Absent: nobody is asked. */
-  readonly authenticate: (() => ReturnType<Authenticate>) | undefined
+  readonly authenticate: Login | undefined
 }
 
 /** The faces over one core, with what stands before them: CORS, then who asks. */
 export class Faces {
   /** The faces there are, by where they are mounted. */
   readonly mounts: ReadonlyMap<FaceName, string>
+  readonly #uploads: Uploads
   readonly #cors: CorsOptions | false
   readonly #json = new Map<FaceName, JsonApi>()
   readonly #tus: TusFace
 
   /** @throws TypeError naming the option that is wrong */
   constructor(uploads: Uploads, options: FaceOptions) {
+    this.#uploads = uploads
     const tus = checkMountPath('tusPath', options.tusPath ?? '/files')
     const { apiPrefix = '/api/v1/uploads' } = options
     const json = apiPrefix === false ? null : checkMountPath('apiPrefix', apiPrefix)
@@ -61,7 +69,7 @@ export class Faces {
       options.publicUrl === undefined ? {} : { publicUrl: checkPublicUrl('publicUrl', options.publicUrl) }
     this.#cors = options.cors ?? { origins: '*', credentials: false }
     if (this.#cors !== false) checkCorsOptions(this.#cors)
-    const { bodyTimeoutMs } = options
+    const { bodyTimeoutMs, tokenInLocation = false } = options
     this.mounts = new Map([
       ['tus', tus],
       ...(json === null ? [] : [['json', json] as const]),
@@ -69,10 +77,13 @@ export class Faces {
     ])
     const reading = bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs }
     if (json !== null) {
-      this.#json.set('json', createJsonApi({ uploads, prefix: json, tusPath: tus, ...publicUrl, ...reading }))
+      this.#json.set(
+        'json',
+        createJsonApi({ uploads, prefix: json, tusPath: tus, tokenInLocation, ...publicUrl, ...reading }),
+      )
     }
     if (files !== null) this.#json.set('files', createFilesApi({ uploads }))
-    this.#tus = new TusFace({ uploads, path: tus, ...publicUrl })
+    this.#tus = new TusFace({ uploads, path: tus, tokenInLocation, ...publicUrl })
   }
 
   /** Whether CORS is answered here, and nobody else is to. */
@@ -104,9 +115,9 @@ export class Faces {
     }
     try {
       refuseTakenBody(raw)
-      const principal = await principalOf(visit)
       const path = pathBelow(visit.path, this.mounts.get(face) ?? '')
-      const asked = { raw, path, principal, requestId, publicUrl: visit.publicUrl }
+      const caller = await callerOf(this.#uploads, visit, path)
+      const asked = { raw, path, caller, requestId, publicUrl: visit.publicUrl }
       return this.#finish(visit, await (this.#json.get(face) ?? this.#tus).handle(asked))
     } catch (error) {
       return this.fail(visit, error)
@@ -136,21 +147,6 @@ export class Faces {
 function corsRequest({ method, headers }: IncomingMessage) {
   const { origin } = headers
   return { method: method ?? 'GET', origin, requestMethod: headers['access-control-request-method'] }
-}
-
-/**
- * Asks who sent the request. What a tus server can do (OPTIONS) is told to everyone; an OPTIONS that means another method
- * by `X-HTTP-Method-Override` is that other method.
- */
-async function principalOf({ face, raw, authenticate }: Visit): Promise<Principal | null> {
-  if (authenticate === undefined) return null
-  const discovery = face === 'tus' && raw.method === 'OPTIONS' && raw.headers['x-http-method-override'] === undefined
-  if (discovery) return null
-  const principal = await authenticate()
-  // Also where an application made a principal of nobody's id: what it creates would be everybody's.
-  if (principal === null || principal === undefined || !principal.id) throw new UploadError('UNAUTHENTICATED')
-  if (typeof principal.id !== 'string') throw new TypeError('holdfast: the `id` of a principal must be a text')
-  return principal
 }
 
 /** Bytes that something else has read are gone: storing what is left would store another file. */

@@ -22,7 +22,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
  * An error thrown around a face (by `authenticate`, a hook, the framework) as one of ours. What says that the client is
  * at fault keeps its message; of anything else the client is told nothing.
  */
-function asUploadError(thrown: unknown): UploadError {
+export function asUploadError(thrown: unknown): UploadError {
   if (isUploadError(thrown)) return thrown
   const status = statusOf(thrown)
   if (status === undefined || !(thrown instanceof Error)) return toUploadError(thrown)

@@ -8,6 +8,8 @@ export interface Principal {
   readonly id: string
   /** What else it may do: {@link ADMIN_SCOPE}, and whatever an `authorize` of the application's own reads. @default none */
   readonly scopes?: readonly string[]
+  /** There where an upload's token speaks for its owner, who is not logged in: it has none of the owner's scopes. */
+  readonly byUploadToken?: true
 }
 
 /** The scope of a principal that may do everything to everybody's uploads, by default. */
@@ -46,6 +48,8 @@ export type Authenticate<Request = IncomingMessage> = (
 /** Who calls the core, and for which request. */
 export interface Caller {
   readonly principal: Principal | null
+  /** The upload whose token speaks: it is good for that one alone, and until it ends. @default a login speaks, or nobody was asked */
+  readonly tokenOf?: string
 }
 
 /**

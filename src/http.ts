@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Principal } from './access.ts'
+import type { Caller } from './access.ts'
 
 /** What an adapter hands a face: the request as Node has it, body unread, and who sent it. */
 export interface FaceRequest {
@@ -8,8 +8,8 @@ export interface FaceRequest {
   readonly raw: IncomingMessage
   /** The path below the face's own prefix, with the leading slash and without the query: `/`, `/0b1c…/chunks`. Not decoded. */
   readonly path: string
-  /** Who sent it, or null where nobody was asked. */
-  readonly principal: Principal | null
+  /** Who sent it. */
+  readonly caller: Caller
   /** Stands in error answers and logs. */
   readonly requestId: string
   /** Scheme and host the client uses, where something trusted tells it: for addresses in answers. @default relative ones */
@@ -27,4 +27,9 @@ export interface FaceReply {
   readonly body: string | Readable | null
   /** What went wrong, for the log. */
   readonly error?: unknown
+}
+
+/** An address that brings the token of its upload along, where there is one. */
+export function withToken(address: string, token: string | null): string {
+  return token === null ? address : `${address}?token=${token}`
 }

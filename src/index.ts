@@ -21,9 +21,11 @@ export type {
   ChunkInput,
   Completed,
   CompleteInput,
+  CreatedUpload,
   Download,
   Idempotency,
   Settled,
+  TokenBearer,
   UploadsStats,
 } from './uploads.ts'
 export type { Json, Manifest, Upload, UploadStatus } from './upload.ts'

@@ -7,7 +7,7 @@ import { append } from './operations/append.ts'
 import type { AppendInput } from './operations/append-place.ts'
 import { cancel, terminate } from './operations/cancel.ts'
 import { complete, settle, type Completed, type CompleteInput, type Settled } from './operations/complete.ts'
-import { create, type Idempotency } from './operations/create.ts'
+import { create, type CreatedUpload, type Idempotency } from './operations/create.ts'
 import { authorised } from './operations/authorised.ts'
 import type { Context } from './operations/context.ts'
 import { createContext } from './operations/create-context.ts'
@@ -18,6 +18,7 @@ import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
 import { stats, type UploadsStats } from './operations/stats.ts'
 import { there } from './operations/records.ts'
 import { Sweeper } from './operations/sweep.ts'
+import { redeem, type TokenBearer } from './operations/upload-token.ts'
 import type { UploadsOptions } from './options.ts'
 import type { Progress } from './progress.ts'
 import type { Upload } from './upload.ts'
@@ -99,8 +100,16 @@ export class Uploads {
    * Begins an upload. With the same idempotency key, principal and input as within the last 24 h: the upload begun then.
    * @throws UploadError `INVALID_REQUEST`, `FILE_TOO_LARGE`, `FORBIDDEN`, `IDEMPOTENCY_KEY_REUSED`
    */
-  create(input: CreateInput, caller: Caller, idempotency?: Idempotency): Promise<Upload> {
+  create(input: CreateInput, caller: Caller, idempotency?: Idempotency): Promise<CreatedUpload> {
     return create(this.#context, input, caller, idempotency)
+  }
+
+  /**
+   * Who speaks by the token of an upload, where `text` is one of this upload, and it has not ended too long ago; else null.
+   * The token's caller is its owner, for whom `authorize` is asked as ever: what the owner may not do the token may not.
+   */
+  redeem(id: string, text: string): Promise<TokenBearer | null> {
+    return redeem(this.#context, id, text)
   }
 
   /**
@@ -234,4 +243,15 @@ export function createUploads(options: UploadsOptions): Uploads {
   return new Uploads(options)
 }
 
-export type { AppendInput, ChunkInput, Completed, CompleteInput, Download, Idempotency, Settled, UploadsStats }
+export type {
+  AppendInput,
+  ChunkInput,
+  Completed,
+  CompleteInput,
+  CreatedUpload,
+  Download,
+  Idempotency,
+  Settled,
+  TokenBearer,
+  UploadsStats,
+}

@@ -5,6 +5,9 @@ const HIDDEN = '[hidden]'
 
 const HEADERS = ['authorization', 'Authorization', '["x-api-key"]', '["X-API-Key"]', 'cookie']
 
+/** Tokens of uploads, wherever they stand. */
+const UPLOAD_TOKEN = /hfu1_[\w-]{43}/g
+
 /** Values of a query that let somebody in. In lines of JSON, where a quotation mark ends a value. */
 const IN_QUERY = /([?&](?:access_token|api_?key|token)=)[^&#\s"\\]+/gi
 
@@ -22,5 +25,5 @@ export const WITHOUT_SECRETS: Pick<LoggerOptions, 'redact' | 'hooks'> = {
     ],
     censor: HIDDEN,
   },
-  hooks: { streamWrite: (line) => line.replaceAll(IN_QUERY, `$1${HIDDEN}`) },
+  hooks: { streamWrite: (line) => line.replaceAll(IN_QUERY, `$1${HIDDEN}`).replaceAll(UPLOAD_TOKEN, HIDDEN) },
 }

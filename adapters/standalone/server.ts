@@ -141,11 +141,13 @@ function mounts({ TUS_PATH, API_PREFIX }: Configuration): Mounts {
 }
 
 function faceOptions(configuration: Configuration): FaceOptions {
-  const { TUS_PATH, API_PREFIX, PUBLIC_URL, CORS_ORIGINS, CORS_CREDENTIALS, IDLE_TIMEOUT } = configuration
+  const { TUS_PATH, API_PREFIX, PUBLIC_URL, CORS_ORIGINS, CORS_CREDENTIALS, IDLE_TIMEOUT, TOKEN_IN_LOCATION } =
+    configuration
   return {
     tusPath: TUS_PATH,
     apiPrefix: API_PREFIX,
     ...(PUBLIC_URL === null ? {} : { publicUrl: PUBLIC_URL }),
+    tokenInLocation: TOKEN_IN_LOCATION,
     cors: CORS_ORIGINS === 'off' ? false : { origins: CORS_ORIGINS, credentials: CORS_CREDENTIALS },
     bodyTimeoutMs: IDLE_TIMEOUT,
   }

@@ -270,6 +270,14 @@ const ACCESS = {
     parse: parseApiKeys,
     secret: true,
   }),
+  TOKEN_IN_LOCATION: variable({
+    default: 'off',
+    value: 'on|off',
+    allowed: 'on or off',
+    about:
+      "with AUTH: whether the tus Location and tusUrl carry the upload's token, which is a secret until the upload ends",
+    parse: parseSwitch,
+  }),
   CORS_ORIGINS: variable({
     default: '*',
     value: 'ORIGINS',

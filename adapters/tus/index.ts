@@ -14,7 +14,7 @@ import { holdfast, type NodeHandler, type NodeOptions } from '../node/index.ts'
 /** Options of {@link TusServer}, by the names that @tus/server has for them. */
 export type TusServerOptions = TusPlaceOptions & (OwnUploads | LentUploads)
 
-interface TusPlaceOptions extends Pick<NodeOptions, 'authenticate' | 'onError' | 'publicUrl'> {
+interface TusPlaceOptions extends Pick<NodeOptions, 'authenticate' | 'onError' | 'publicUrl' | 'tokenInLocation'> {
   /** Where it is mounted. */
   readonly path: string
   /** Origins of the web pages that may use it. @default any */
@@ -46,6 +46,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof TusPlaceOptions | keyof 
   'authenticate',
   'onError',
   'publicUrl',
+  'tokenInLocation',
   'allowedOrigins',
   'allowedCredentials',
   'allowedHeaders',

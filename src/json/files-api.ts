@@ -26,9 +26,9 @@ const FILE_OPERATIONS: readonly FileOperation[] = [
 
 /** Makes the part of the JSON face that serves finished files, under a prefix of its own. */
 export function createFilesApi({ uploads }: FilesApiOptions): JsonApi {
-  async function answer({ raw, path, principal }: FaceRequest): Promise<FaceReply> {
+  async function answer({ raw, path, caller }: FaceRequest): Promise<FaceReply> {
     const { operation, id } = matchOperation(FILE_OPERATIONS, raw.method ?? 'GET', path, 'FILE_NOT_FOUND')
-    return operation.run(uploads, { raw, id, caller: { principal } })
+    return operation.run(uploads, { raw, id, caller })
   }
 
   return {

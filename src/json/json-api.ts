@@ -1,4 +1,4 @@
-import type { FaceReply, FaceRequest } from '../http.ts'
+import { withToken, type FaceReply, type FaceRequest } from '../http.ts'
 import type { Uploads } from '../uploads.ts'
 import { matchOperation } from './match.ts'
 import type { OperationContext } from './operation.ts'
@@ -14,6 +14,8 @@ export interface JsonApiOptions {
   readonly tusPath: string
   /** Scheme and host, and a path where a proxy adds one, for absolute addresses. @default relative ones */
   readonly publicUrl?: string
+  /** Whether `tusUrl` carries the upload's token. @default false */
+  readonly tokenInLocation?: boolean
   /** How long a JSON body may take to arrive, ms. @default 60 s */
   readonly bodyTimeoutMs?: number
 }
@@ -35,17 +37,18 @@ export interface JsonApi {
 
 /** Makes the JSON face over the core. It knows no HTTP framework. */
 export function createJsonApi(options: JsonApiOptions): JsonApi {
-  const { uploads, prefix, tusPath, bodyTimeoutMs = 60_000 } = options
+  const { uploads, prefix, tusPath, tokenInLocation = false, bodyTimeoutMs = 60_000 } = options
   const contextOf = (publicUrl: string): OperationContext => ({
     uploads,
     location: (id) => `${publicUrl}${prefix}/${id}`,
-    tusUrl: (id) => `${publicUrl}${tusPath}/${id}`,
+    tusUrl: ({ manifest, uploadToken }) =>
+      withToken(`${publicUrl}${tusPath}/${manifest.id}`, tokenInLocation ? uploadToken : null),
     reading: { timeoutMs: bodyTimeoutMs, draining: () => uploads.draining },
   })
 
-  async function answer({ raw, path, principal, publicUrl }: FaceRequest): Promise<FaceReply> {
+  async function answer({ raw, path, caller, publicUrl }: FaceRequest): Promise<FaceReply> {
     const { operation, id } = matchOperation(OPERATIONS, raw.method ?? 'GET', path)
-    return operation.run(contextOf(options.publicUrl ?? publicUrl ?? ''), { raw, id, caller: { principal } })
+    return operation.run(contextOf(options.publicUrl ?? publicUrl ?? ''), { raw, id, caller })
   }
 
   return {

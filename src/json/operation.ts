@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../access.ts'
 import type { FaceReply } from '../http.ts'
-import type { Uploads } from '../uploads.ts'
+import type { CreatedUpload, Uploads } from '../uploads.ts'
 import type { ReadJsonOptions } from './read-json.ts'
 
 /** What every operation works with. */
@@ -9,8 +9,8 @@ export interface OperationContext {
   readonly uploads: Uploads
   /** The address of an upload on this face. */
   readonly location: (id: string) => string
-  /** The address of an upload on the tus face. */
-  readonly tusUrl: (id: string) => string
+  /** The address of a new upload on the tus face. */
+  readonly tusUrl: (upload: CreatedUpload) => string
   readonly reading: ReadJsonOptions
 }
 

@@ -44,6 +44,13 @@ export const Created = Type.Object({
   }),
   expiresAt: ExpiresAt,
   tusUrl: Type.String({ format: 'uri-reference', description: 'Address of the same upload on the tus face.' }),
+  uploadToken: Type.Optional(
+    Type.String({
+      description:
+        'Good for this upload alone until it ends, as `Authorization: Bearer …` or `?token=…`, on the tus face too. ' +
+        'There where one has to log in.',
+    }),
+  ),
 })
 
 /** `data` of a stored chunk. */

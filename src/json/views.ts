@@ -3,11 +3,12 @@ import { chunkCount } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
 import { formatDuration, type Progress } from '../progress.ts'
 import { gridOf, type Upload } from '../upload.ts'
+import type { CreatedUpload } from '../uploads.ts'
 import type { Chunk, Completed, Created, File, Progress as ProgressData, Resumed } from './schemas.ts'
 
 /** `data` of an initiate. */
-export function createdView(upload: Upload, tusUrl: string) {
-  const { manifest } = upload
+export function createdView(upload: CreatedUpload, tusUrl: string) {
+  const { manifest, uploadToken } = upload
   return {
     id: manifest.id,
     fileId: manifest.fileId,
@@ -18,6 +19,7 @@ export function createdView(upload: Upload, tusUrl: string) {
     status: upload.status,
     expiresAt: isoTime(upload.expiresAt),
     tusUrl,
+    ...(uploadToken === null ? {} : { uploadToken }),
   } satisfies Created
 }
 

@@ -5,22 +5,25 @@ import type { Upload } from '../upload.ts'
 import type { FindOptions } from '../state/state.ts'
 import type { Context } from './context.ts'
 import { expireIfDue } from './expire.ts'
-import { isTombstoneOver, load, there } from './records.ts'
+import { isTombstoneOver, load } from './records.ts'
+import { holdToToken } from './upload-token.ts'
 
 /**
  * The upload, if the caller may do this to it; an expiry that is due has been carried out. Whose it is never changes, so
- * what this process saw last will do where the upload is looked at again under a lock.
- * @throws UploadError `UPLOAD_NOT_FOUND`, also for what the caller may not see
+ * what this process saw last will do where the upload is looked at again under a lock. `afterEnd`: an upload's token may
+ * hear of this how the upload ended.
+ * @throws UploadError `UPLOAD_NOT_FOUND`, also for what the caller may not see; `UNAUTHENTICATED` to a token that is over
  */
 export async function authorised(
   context: Context,
   id: string,
   action: Action,
   caller: Caller,
-  options: FindOptions = {},
+  { afterEnd = false, ...options }: FindOptions & { readonly afterEnd?: boolean } = {},
 ): Promise<Upload> {
   const upload = await load(context, id, options)
   if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
+  holdToToken(context, upload, caller, afterEnd)
   if (!(await mayDo(context, upload, action, caller))) {
     await lookForNothing(context, options)
     throw new UploadError('UPLOAD_NOT_FOUND')
@@ -46,9 +49,4 @@ export async function current(context: Context, upload: Upload): Promise<Upload>
 async function lookForNothing(context: Context, { recent = false }: FindOptions): Promise<void> {
   const nothing = randomUUID()
   await (recent ? load(context, nothing) : context.storage.load(nothing))
-}
-
-/** An upload that is there for the caller to read. @throws UploadError `UPLOAD_NOT_FOUND`, or 410 codes */
-export async function readable(context: Context, id: string, caller: Caller): Promise<Upload> {
-  return there(await authorised(context, id, 'read', caller))
 }

@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import { end } from './expire.ts'
 import { authorised } from './authorised.ts'
 import { load, there } from './records.ts'
+import { holdToToken } from './upload-token.ts'
 
 /** See {@link Uploads.cancel}. */
 export function cancel(context: Context, id: string, caller: Caller): Promise<void> {
@@ -25,11 +26,15 @@ export function terminate(context: Context, id: string, caller: Caller): Promise
   return context.bodies.run(async () => {
     const upload = there(await authorised(context, id, 'cancel', caller))
     if (upload.status === 'completing') await within(drive(context, id), context.options.lockWaitMs)
-    await remove(context, id)
+    await underWhole(context, id, async (now, lock) => {
+      // It may have been finished in the meantime.
+      holdToToken(context, now, caller, false)
+      await end(context, there(now), 'cancelled', lock)
+    })
   })
 }
 
-/** Ends an upload, finished or not, and deletes its bytes. Whether the caller may has been asked. */
+/** Takes a finished file away, and ends its upload. Whether the caller may has been asked. */
 export async function remove(context: Context, id: string): Promise<void> {
   await underWhole(context, id, async (now, lock) => {
     await end(context, there(now), 'cancelled', lock)

@@ -7,7 +7,7 @@ import { dropTransients, type Context } from './context.ts'
 import { forgetUpload } from './heal.ts'
 import { discard, end } from './expire.ts'
 import { putChecksum, wantsDigest } from './keep-digest.ts'
-import { authorised, mayDo, readable } from './authorised.ts'
+import { authorised, mayDo } from './authorised.ts'
 import { commit, fresh, learn, load, mustHold, there } from './records.ts'
 import { askBeforeComplete } from './vetoes.ts'
 
@@ -29,7 +29,7 @@ const DEFAULT_WAIT_MS = 20_000
 export function complete(context: Context, id: string, input: CompleteInput, caller: Caller): Promise<Completed> {
   return context.bodies.run(async () => {
     const deadline = performance.now() + (input.waitMs ?? DEFAULT_WAIT_MS)
-    const upload = there(await authorised(context, id, 'complete', caller))
+    const upload = there(await authorised(context, id, 'complete', caller, { afterEnd: true }))
     if (upload.status !== 'uploaded') {
       requireFull(upload)
       // Not bounded by `waitMs`, which speaks of the checksum: a short wait must still find a file that is quickly made.
@@ -46,7 +46,7 @@ export function complete(context: Context, id: string, input: CompleteInput, cal
 /** See {@link Uploads.settle}. */
 export function settle(context: Context, id: string, caller: Caller, signal?: AbortSignal): Promise<Settled> {
   return context.bodies.run(async () => {
-    let upload = await readable(context, id, caller)
+    let upload = there(await authorised(context, id, 'read', caller, { afterEnd: true }))
     if (isOpen(upload)) {
       const lock = await context.state.locks.acquire(id, {
         scope: { kind: 'append' },

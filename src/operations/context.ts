@@ -5,6 +5,7 @@ import type { ResolvedOptions } from '../options.ts'
 import type { Speedometer } from '../speedometer.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { State } from '../state/state.ts'
+import type { UploadTokens } from '../upload-tokens.ts'
 import type { Upload } from '../upload.ts'
 import type { Outbox } from './outbox.ts'
 import type { TailHashes } from './tail-hashes.ts'
@@ -20,6 +21,7 @@ export interface Context {
   readonly digests: Digests
   readonly outbox: Outbox
   readonly tailHashes: TailHashes
+  readonly tokens: UploadTokens
   readonly vetoes: Vetoes
   readonly speeds: Map<string, Speedometer>
   /** Recoveries from storage under way, by upload id: one each. */

@@ -5,6 +5,7 @@ import { Digests } from '../checksum/digests.ts'
 import type { Receiver } from '../deliveries.ts'
 import { type UploadEventMap, UploadEvents } from '../events.ts'
 import { heldMemory, lentMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
+import { UploadTokens } from '../upload-tokens.ts'
 import type { Context } from './context.ts'
 import { keepDigest } from './keep-digest.ts'
 import { type Deliver, Outbox } from './outbox.ts'
@@ -42,6 +43,7 @@ export function createContext(chosen: UploadsOptions): Context {
       onError: options.onError,
     }),
     tailHashes: new TailHashes(),
+    tokens: new UploadTokens(() => options.storage.secret()),
     vetoes: new Vetoes(),
     speeds: new Map(),
     recoveries: new Map(),

@@ -6,6 +6,7 @@ import { chooseChunkSize, type GridLimits } from '../grid.ts'
 import { newUpload, type Manifest, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { load, nextExpiry, there } from './records.ts'
+import { wantLogin } from './upload-token.ts'
 
 /** A client's promise that a repeated request means the same upload. */
 export interface Idempotency {
@@ -16,20 +17,30 @@ export interface Idempotency {
 /** For how long a key means the same upload, ms. */
 export const IDEMPOTENCY_MS = 24 * 3_600_000
 
+/** An upload that was just made. */
+export interface CreatedUpload extends Upload {
+  /** Speaks for its owner, for this upload alone and until it ends; null where nobody was asked who he is. */
+  readonly uploadToken: string | null
+}
+
 /** See {@link Uploads.create}. */
 export async function create(
   context: Context,
   input: CreateInput,
   caller: Caller,
   idempotency?: Idempotency,
-): Promise<Upload> {
+): Promise<CreatedUpload> {
   return context.bodies.run(async () => {
+    wantLogin(caller)
     const manifest = manifestFor(context, checkCreateInput(input), caller)
     const subject = subjectOf(newUpload(manifest))
     if (!(await context.options.authorize(caller.principal, 'create', subject))) throw new UploadError('FORBIDDEN')
-    return idempotency === undefined
+    // Before the upload is, so that where it cannot be had nothing is made.
+    const issue = caller.principal === null ? null : await context.tokens.issuer()
+    const upload = await (idempotency === undefined
       ? begin(context, manifest)
-      : beginOnce(context, manifest, claimKey(idempotency.key, caller), fingerprint(input))
+      : beginOnce(context, manifest, claimKey(idempotency.key, caller), fingerprint(input)))
+    return { ...upload, uploadToken: issue?.(upload.manifest.id) ?? null }
   })
 }
 

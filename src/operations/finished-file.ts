@@ -6,6 +6,7 @@ import { current } from './authorised.ts'
 import { remove } from './cancel.ts'
 import type { Context } from './context.ts'
 import { load } from './records.ts'
+import { wantLogin } from './upload-token.ts'
 
 /** What keeps a file from its caller. To the caller it is all one: there is no such file. */
 const ABSENT: ReadonlySet<string> = new Set(['UPLOAD_NOT_FOUND', 'UPLOAD_CANCELLED', 'UPLOAD_EXPIRED', 'UPLOAD_FAILED'])
@@ -14,7 +15,7 @@ const ABSENT: ReadonlySet<string> = new Set(['UPLOAD_NOT_FOUND', 'UPLOAD_CANCELL
  * The record of a finished file, if the caller may do this to it: the record itself says whose it is, so that one who may
  * not waits for no more than where there is none. The upload that made the file has the word whether it is there: its end
  * is recorded before the file's record goes, and its completion after that record came.
- * @throws UploadError `FILE_NOT_FOUND`, also for what the caller may not see
+ * @throws UploadError `FILE_NOT_FOUND`, also for what the caller may not see; `UNAUTHENTICATED` to an upload's token
  */
 export async function finishedFile(
   context: Context,
@@ -22,6 +23,7 @@ export async function finishedFile(
   action: Action,
   caller: Caller,
 ): Promise<FileRecord> {
+  wantLogin(caller)
   const { files } = context.storage
   const fromMemory = files.remembers?.(fileId) === true
   const file = await files.get(fileId)

@@ -3,12 +3,12 @@ import { UploadError } from '../errors.ts'
 import { progressOf, type Progress } from '../progress.ts'
 import { isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
-import { authorised, readable } from './authorised.ts'
+import { authorised } from './authorised.ts'
 import { commit, fresh, there } from './records.ts'
 
 /** See {@link Uploads.progress}. */
 export async function progress(context: Context, id: string, caller: Caller): Promise<Progress> {
-  return withSpeed(context, await readable(context, id, caller))
+  return withSpeed(context, there(await authorised(context, id, 'read', caller)))
 }
 
 /** A chunk that no upload has: it waits for nobody but who cancels, completes or expires the upload. */

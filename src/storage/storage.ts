@@ -121,6 +121,11 @@ export interface Storage {
   openFile(fileId: string, start: number, end: number): Promise<Readable>
   /** Claims a key, unless it was claimed after `since` (ms): then returns the claim that stands. */
   claim(key: string, claim: Claim, since: number): Promise<Claim>
+  /**
+   * 32 random bytes, made for whoever asks first and the same for everybody ever after, in every process on this storage.
+   * It stands in no record of an upload or a file.
+   */
+  secret(): Promise<Buffer>
   /** Whether storage answers. @throws UploadError `STORAGE_UNAVAILABLE` */
   check(): Promise<void>
   /** Says that no new work is begun, to whoever waits for this storage. */

@@ -47,6 +47,7 @@ export class CoreStore extends DataStore {
     if (request.create === null) throw new Error('a creation without its input')
     const upload = await this.#uploads.create(request.create.input, request.caller)
     request.id = upload.manifest.id
+    request.token = upload.uploadToken
     request.upload = upload
     // No PATCH will come for an empty file: it is complete as soon as it is created.
     if (upload.size === 0) request.upload = await this.#completeEmpty(upload, request.caller)

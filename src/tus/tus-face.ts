@@ -1,6 +1,6 @@
 import { Server } from '@tus/server'
 import { toUploadError, UploadError } from '../errors.ts'
-import type { FaceReply, FaceRequest } from '../http.ts'
+import { withToken, type FaceReply, type FaceRequest } from '../http.ts'
 import type { Uploads } from '../uploads.ts'
 import { CoreStore } from './core-store.ts'
 import { get } from './get.ts'
@@ -17,6 +17,8 @@ export interface TusFaceOptions {
   readonly path: string
   /** Scheme and host for an absolute `Location`. @default a relative one */
   readonly publicUrl?: string
+  /** Whether `Location` carries the upload's token. @default false */
+  readonly tokenInLocation?: boolean
 }
 
 /** Methods of one upload, and of the collection. */
@@ -45,8 +47,9 @@ export class TusFace {
       namingFunction: (web) => tickets.ticketOf(web),
       getFileIdFromRequest: (web) => tickets.ticketOf(web),
       generateUrl: (_web, { path, id: ticket }) => {
-        const { upload, publicUrl } = tickets.requestOf(ticket)
-        return `${options.publicUrl ?? publicUrl ?? ''}${path}/${upload?.manifest.id}`
+        const { id, token, publicUrl } = tickets.requestOf(ticket)
+        const address = `${options.publicUrl ?? publicUrl ?? ''}${path}/${id}`
+        return withToken(address, options.tokenInLocation === true ? token : null)
       },
       onResponseError: (web, error) => {
         tickets.requestOf(tickets.ticketOf(web)).error = error
@@ -63,7 +66,8 @@ export class TusFace {
       id: null,
       raw: request.raw,
       publicUrl: request.publicUrl,
-      caller: { principal: request.principal },
+      caller: request.caller,
+      token: null,
       create: null,
       patch: null,
       upload: null,

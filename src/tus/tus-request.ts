@@ -31,6 +31,8 @@ export interface TusRequest {
   /** See {@link FaceRequest.publicUrl}. */
   readonly publicUrl?: string | undefined
   readonly caller: Caller
+  /** Of the upload that it has created, where one has to log in. */
+  token: string | null
   /** Of a POST. */
   create: Creation | null
   /** Of a PATCH. */

@@ -1,13 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Call, callsOn, CREATIONS, type Ids, MOUNTS, nameOf } from '../support/access-calls.ts'
 import { type Answer, Wire } from '../support/http-wire.ts'
-import { type ServerProcess, startServerProcess } from '../support/server-process.ts'
+import { runServerProcess, type ServerProcess, startServerProcess } from '../support/server-process.ts'
 import { makeTempDir, tempDir } from '../support/temp-dir.ts'
 
 const TIMEOUT = { timeout: 40_000 }
@@ -122,6 +123,37 @@ describe('AUTH=api-key', () => {
     const progress = await get(wire, `${API}/${made.id}`, as('ann'))
     expect(JSON.parse(progress.body.toString())).toMatchObject({ data: { status: 'initiated', uploadedBytes: 0 } })
   })
+
+  it(
+    'gives an upload a token, which stands in no log, on no disk, and in nothing that inspect tells',
+    TIMEOUT,
+    async () => {
+      const body = Buffer.from('{"fileName":"hers.txt","fileSize":5}')
+      const answer = await wire.send('POST', `${API}/initiate`, { headers: { ...JSON_TYPE, ...as('ann') }, body })
+      const { data } = JSON.parse(answer.body.toString()) as { readonly data: Ids & { readonly uploadToken: string } }
+      const { uploadToken: token } = data
+      for (const call of callsOn(data).slice(0, 4)) {
+        const mistake = { ...call, method: 'PUT' }
+        for (const one of [call, mistake]) {
+          const [byHeader, inQuery] = [
+            await ask(wire, one, { Authorization: `Bearer ${token}` }),
+            await ask(wire, { ...one, path: `${one.path}?token=${token}` }),
+          ]
+          expect(byHeader.status, nameOf(one)).toBe(one === mistake ? 405 : 200)
+          expect(inQuery.status, nameOf(one)).toBe(byHeader.status)
+        }
+      }
+      await expect.poll(() => server.output().match(new RegExp(`${data.id}/complete`, 'g'))?.length).toBe(4)
+      expect(server.output()).not.toContain(token.slice(5))
+      const { stdout } = await runServerProcess({ DATA_DIR: directory }, ['inspect', data.id, '--json'])
+      expect(stdout).toContain(data.fileId)
+      expect(stdout).not.toContain(token.slice(5))
+      const names = await readdir(directory, { recursive: true, withFileTypes: true })
+      const files = names.filter((name) => name.isFile()).map((name) => join(name.parentPath, name.name))
+      expect(files.length).toBeGreaterThan(4)
+      for (const file of files) expect((await readFile(file)).includes(token.slice(5)), file).toBe(false)
+    },
+  )
 
   it('says so in the form of each face', TIMEOUT, async () => {
     const json = await get(wire, `${API}/${randomUUID()}`, { 'X-API-Key': 'x' })

@@ -20,10 +20,10 @@ export class FaultLayer implements FileLayer {
   /** Asked before every call; can be set anew at any time. */
   plan: (call: LayerCall) => CallFault | null = () => null
 
-  async open(path: string, flags: string | number): Promise<LayerHandle> {
+  async open(path: string, flags: string | number, mode?: number): Promise<LayerHandle> {
     const fault = this.plan({ name: 'open', path })
     if (fault?.when === 'before') throw systemError(fault.code, 'open')
-    const inner = await nodeFiles.open(path, flags)
+    const inner = await nodeFiles.open(path, flags, mode)
     if (fault === null) return this.#handle(path, flags, inner)
     await inner.close()
     throw systemError(fault.code, 'open')

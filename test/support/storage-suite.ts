@@ -605,6 +605,17 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
       })
     })
 
+    it('draws one secret for all who ask, and keeps it', async () => {
+      const drawn = await Promise.all(Array.from({ length: 10 }, () => storage.secret()))
+      const [secret = expect.fail()] = drawn
+      expect(secret).toHaveLength(32)
+      expect(new Set(secret).size).toBeGreaterThan(8)
+      for (const one of drawn) expect(one.equals(secret)).toBe(true)
+      await storage.sweep(Date.now() + 600_000)
+      await reopen()
+      expect((await storage.secret()).equals(secret)).toBe(true)
+    })
+
     it('answers when it is asked whether it is there, and closes twice', async () => {
       await storage.check()
       await storage.drain()

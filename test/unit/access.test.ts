@@ -66,6 +66,9 @@ const CREATED = {
   status: 'initiated',
 }
 
+/** The rest are for who runs the core, or (`redeem`) say who it is that asks. */
+const ASKING_NOBODY = ['constructor', 'open', 'check', 'close', 'redeem', 'stats']
+
 /** What every method of the core asks for, first. */
 const METHODS: Readonly<
   Record<string, readonly [Action, (uploads: Uploads, made: Made, caller: Caller) => Promise<unknown>]>
@@ -134,9 +137,30 @@ describe.each(Object.entries(METHODS))('%s', (name, [action, call]) => {
   })
 })
 
+describe('an upload’s token', () => {
+  const byToken = (tokenOf: string): Caller => ({ principal: { id: 'ann', byUploadToken: true }, tokenOf })
+
+  it.each(Object.entries(METHODS))('does not let its bearer %s another upload or its file', async (_name, [, call]) => {
+    const { uploads, made } = await finished(null)
+    const { manifest } = await uploads.create({ fileName: 'c', fileSize: 1 }, CALLER)
+    await expect(call(uploads, made, byToken(manifest.id))).rejects.toMatchObject({
+      code: expect.stringMatching(/^(?:UPLOAD_NOT_FOUND|UNAUTHENTICATED)$/),
+    })
+    expect((await uploads.find(made.id, CALLER)).status).toBe('uploaded')
+  })
+
+  it.each(Object.entries(METHODS))('may %s what has become a file only to hear that it has', async (name, [, call]) => {
+    const { uploads, made } = await finished(null)
+    const done = call(uploads, made, byToken(made.id))
+    if (['settle', 'complete'].includes(name)) await expect(done).resolves.toBeDefined()
+    else await expect(done).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+    expect((await uploads.find(made.id, CALLER)).status).toBe('uploaded')
+  })
+})
+
 it('the core has no method that is not in this list', () => {
   const methods = Object.entries(Object.getOwnPropertyDescriptors(Uploads.prototype))
     .filter(([, { value }]) => typeof value === 'function')
     .map(([name]) => name)
-  expect(methods.toSorted()).toEqual(['constructor', 'open', 'check', 'close', ...Object.keys(METHODS)].toSorted())
+  expect(methods.toSorted()).toEqual([...ASKING_NOBODY, ...Object.keys(METHODS)].toSorted())
 })

@@ -1,10 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { UploadError } from '../../../src/index.ts'
-
-/** The token of `Authorization: Bearer …` (RFC 6750), or null where there is none: another scheme is none. */
-export function bearerOf({ authorization = '' }: IncomingHttpHeaders): string | null {
-  return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null
-}
+import { bearerOf } from '../../bearer.ts'
 
 /** The key of a request: `X-API-Key`, or else a bearer's token; null where there is neither. */
 export function apiKeyOf(headers: IncomingHttpHeaders): string | null {

@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose'
 import type { Principal } from '../../../src/index.ts'
-import { bearerOf, refused } from './credentials.ts'
+import { bearerOf } from '../../bearer.ts'
+import { refused } from './credentials.ts'
 import type { TokenKeys } from './token-keys.ts'
 
 /** What tokens are checked against. */

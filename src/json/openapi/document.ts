@@ -21,6 +21,23 @@ export interface DescribeOptions {
 
 const SCHEMAS = { CreateBody, Created, Chunk, Progress, Resumed, Completed, Cancelled, File, Deleted, Failure }
 
+type SecuritySchemes = NonNullable<DescribeOptions['securitySchemes']>
+
+/** How one goes on with an upload without a login. */
+const TOKEN_SCHEMES: SecuritySchemes = {
+  uploadToken: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The `uploadToken` that initiate has answered: good for that upload alone, until it ends.',
+  },
+  uploadTokenInQuery: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'The same, for who cannot send headers.',
+  },
+}
+
 /** The version of the API, which is not that of the package: it grows with what is added, and nothing is taken away. */
 const API_VERSION = '1.0.0'
 
@@ -51,34 +68,41 @@ export function describeJsonApi({
       { name: 'files', description: 'Finished files' },
     ],
     paths: {
-      ...(apiPrefix === undefined ? {} : pathsOf('uploads', apiPrefix, UPLOAD_DOCS)),
+      ...(apiPrefix === undefined ? {} : pathsOf('uploads', apiPrefix, UPLOAD_DOCS, securitySchemes)),
       ...(filesPrefix === undefined ? {} : pathsOf('files', filesPrefix, FILE_DOCS)),
     },
     components: {
       // Its own types say of a TypeBox schema less than what stands in it.
       schemas: SCHEMAS as Readonly<Record<string, SchemaObject>>,
-      ...(securitySchemes === undefined ? {} : { securitySchemes }),
+      ...(securitySchemes === undefined ? {} : { securitySchemes: { ...securitySchemes, ...TOKEN_SCHEMES } }),
     },
-    ...(securitySchemes === undefined
-      ? {}
-      : { security: Object.keys(securitySchemes).map((name) => ({ [name]: [] })) }),
+    ...(securitySchemes === undefined ? {} : { security: anyOf(securitySchemes) }),
   }
   // Leaves the schemas that check requests to themselves, whatever is done to the document.
   return structuredClone(document)
+}
+
+function anyOf(schemes: SecuritySchemes): NonNullable<OperationObject['security']> {
+  return Object.keys(schemes).map((name) => ({ [name]: [] }))
 }
 
 function pathsOf(
   tag: 'uploads' | 'files',
   prefix: string,
   docs: Readonly<Record<string, OperationDoc>>,
+  securitySchemes?: SecuritySchemes,
 ): Record<string, PathObject> {
   const id = tag === 'uploads' ? UPLOAD_ID : FILE_ID
   const paths: Record<string, PathObject> = {}
   for (const [route, doc] of Object.entries(docs)) {
     const [method = '', pattern = ''] = route.split(' ')
     const path = prefix + pattern.replace(':id', `{${id.name}}`)
-    const parameters = [...(pattern.includes(':id') ? [id] : []), ...(doc.parameters ?? [])]
-    paths[path] = { ...paths[path], [method.toLowerCase() as MethodName]: operationOf(tag, { ...doc, parameters }) }
+    const isOnOne = pattern.includes(':id')
+    const parameters = [...(isOnOne ? [id] : []), ...(doc.parameters ?? [])]
+    const security =
+      isOnOne && securitySchemes !== undefined ? { security: anyOf({ ...securitySchemes, ...TOKEN_SCHEMES }) } : {}
+    const operation = { ...operationOf(tag, { ...doc, parameters }), ...security }
+    paths[path] = { ...paths[path], [method.toLowerCase() as MethodName]: operation }
   }
   return paths
 }

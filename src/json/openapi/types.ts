@@ -64,6 +64,8 @@ export interface OperationObject {
   readonly parameters: readonly ParameterObject[]
   readonly requestBody?: { readonly required: boolean; readonly content: ContentObject }
   readonly responses: Readonly<Record<string, ResponseObject>>
+  /** Ways to authenticate, where they are not those of the document; any one will do. */
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
 }
 
 /** A method as OpenAPI writes it. */

@@ -15,5 +15,5 @@ export async function initiate(context: OperationContext, { raw, caller }: Opera
   const input = parseCreateInput(await readJson(raw, context.reading))
   const upload = await context.uploads.create(input, caller, key === undefined ? undefined : { key })
   const { id } = upload.manifest
-  return successReply(201, { data: createdView(upload, context.tusUrl(id)) }, { Location: context.location(id) })
+  return successReply(201, { data: createdView(upload, context.tusUrl(upload)) }, { Location: context.location(id) })
 }

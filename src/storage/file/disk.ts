@@ -33,8 +33,13 @@ export class Disk {
   }
 
   /** Opens a file, hands it to `use`, and closes it whatever happens. */
-  async withFile<T>(path: string, flags: string | number, use: (handle: LayerHandle) => Promise<T>): Promise<T> {
-    const handle = await this.layer.open(path, flags)
+  async withFile<T>(
+    path: string,
+    flags: string | number,
+    use: (handle: LayerHandle) => Promise<T>,
+    mode?: number,
+  ): Promise<T> {
+    const handle = await this.layer.open(path, flags, mode)
     try {
       return await use(handle)
     } finally {
@@ -43,11 +48,12 @@ export class Disk {
   }
 
   /** Writes a small file in place. Only for a name that nobody reads yet. */
-  async write(path: string, content: Buffer, sync: boolean): Promise<void> {
-    await this.withFile(path, 'w', async (handle) => {
+  async write(path: string, content: Buffer, sync: boolean, mode?: number): Promise<void> {
+    const write = async (handle: LayerHandle): Promise<void> => {
       await writeAll(handle, [content], 0)
       if (sync) await handle.sync()
-    })
+    }
+    await this.withFile(path, 'w', write, mode)
   }
 
   /** Writes or replaces a small file in one step. */
@@ -56,13 +62,14 @@ export class Disk {
     if (sync) await this.syncFolder(dirname(path))
   }
 
-  /** Writes a small file in one step unless the name is taken. Returns whether it did. */
-  async writeNew(path: string, content: Buffer, sync: boolean): Promise<boolean> {
+  /** Writes a small file in one step unless the name is taken. Returns whether it did. `mode`: its permissions. */
+  async writeNew(path: string, content: Buffer, sync: boolean, mode?: number): Promise<boolean> {
+    const place = async (temporary: string): Promise<void> => {
+      await this.layer.link(temporary, path)
+      await this.layer.unlink(temporary)
+    }
     try {
-      await this.#viaTemporary(path, content, sync, async (temporary) => {
-        await this.layer.link(temporary, path)
-        await this.layer.unlink(temporary)
-      })
+      await this.#viaTemporary(path, content, sync, place, mode)
     } catch (error) {
       if (hasCode(error, 'EEXIST')) return false
       throw error
@@ -98,10 +105,16 @@ export class Disk {
     })
   }
 
-  async #viaTemporary(path: string, content: Buffer, sync: boolean, place: (temporary: string) => Promise<void>) {
+  async #viaTemporary(
+    path: string,
+    content: Buffer,
+    sync: boolean,
+    place: (temporary: string) => Promise<void>,
+    mode?: number,
+  ): Promise<void> {
     const temporary = join(dirname(path), `.${basename(path)}-${randomBytes(4).toString('hex')}.tmp`)
     try {
-      await this.write(temporary, content, sync)
+      await this.write(temporary, content, sync, mode)
       await place(temporary)
     } catch (error) {
       // Best effort: what stays is swept later.

@@ -24,7 +24,8 @@ export interface FileFacts {
 
 /** The few calls of node:fs/promises that the storage makes, so that tests can make them fail. */
 export interface FileLayer {
-  open(path: string, flags: string | number): Promise<LayerHandle>
+  /** `mode`: permissions of a file that is made by this. @default 0o666 without the process's mask */
+  open(path: string, flags: string | number, mode?: number): Promise<LayerHandle>
   readFile(path: string): Promise<Buffer>
   readlink(path: string): Promise<string>
   mkdir(path: string, options: { readonly recursive: boolean }): Promise<unknown>
@@ -40,7 +41,7 @@ export interface FileLayer {
 
 /** The operating system's files. */
 export const nodeFiles: FileLayer = {
-  open: (path, flags) => fs.open(path, flags),
+  open: (path, flags, mode) => fs.open(path, flags, mode),
   readFile: (path) => fs.readFile(path),
   readlink: (path) => fs.readlink(path),
   mkdir: (path, options) => fs.mkdir(path, options),

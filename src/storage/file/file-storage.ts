@@ -22,6 +22,7 @@ import { Ownership } from './ownership.ts'
 import { prepareDirectory } from './prepare.ts'
 import { FileRange, readUpload } from './reading.ts'
 import { discardUpload, sweepLeftovers } from './removal.ts'
+import { readSecret } from './secret.ts'
 import { storageError } from './storage-error.ts'
 import { UploadFolders } from './upload-folder.ts'
 
@@ -185,6 +186,10 @@ export class FileStorage implements Storage {
 
   async claim(key: string, claim: Claim, since: number): Promise<Claim> {
     return await this.#run(({ claims }) => claims.claim(key, claim, since))
+  }
+
+  async secret(): Promise<Buffer> {
+    return await this.#run(({ disk }) => readSecret(disk))
   }
 
   async check(): Promise<void> {

@@ -25,6 +25,7 @@ export class Layout {
   readonly files: string
   readonly claims: string
   readonly owner: string
+  readonly secret: string
 
   constructor(directory: string) {
     this.directory = directory
@@ -32,6 +33,7 @@ export class Layout {
     this.files = join(directory, 'files')
     this.claims = join(directory, 'claims')
     this.owner = join(directory, 'owner.json')
+    this.secret = join(directory, 'secret.json')
   }
 
   /** Folder of an upload. */

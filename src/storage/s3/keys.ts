@@ -18,6 +18,7 @@ export class Keys {
   /** Ends of uploads, by the ids of their files. */
   readonly records: string
   readonly claims: string
+  readonly secret: string
   /** Finished files, unless the application names them. */
   readonly files: string
 
@@ -26,6 +27,7 @@ export class Keys {
     this.uploads = `${prefix}uploads/`
     this.records = `${prefix}records/`
     this.claims = `${prefix}claims/`
+    this.secret = `${prefix}secret`
     this.files = `${prefix}files/`
   }
 
@@ -76,6 +78,6 @@ export class Keys {
 
   /** Whether a key lies among our own records, where no file may. */
   isRecord(key: string): boolean {
-    return [this.uploads, this.records, this.claims].some((folder) => key.startsWith(folder))
+    return key === this.secret || [this.uploads, this.records, this.claims].some((folder) => key.startsWith(folder))
   }
 }

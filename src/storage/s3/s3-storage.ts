@@ -21,6 +21,7 @@ import { openFile, readUpload } from './reading.ts'
 import { recordChange } from './records.ts'
 import { discardUpload, forgetUpload } from './removal.ts'
 import { storageError } from './s3-error.ts'
+import { readSecret } from './secret.ts'
 import { sweepLeftovers } from './sweep.ts'
 import { dropTail } from './tails.ts'
 
@@ -145,6 +146,10 @@ export class S3Storage implements Storage {
 
   async claim(key: string, claim: Claim, since: number): Promise<Claim> {
     return await this.#run(() => claimKey(this.#context, key, claim, since))
+  }
+
+  async secret(): Promise<Buffer> {
+    return await this.#run(() => readSecret(this.#context))
   }
 
   async check(): Promise<void> {

@@ -116,6 +116,11 @@ describe('the OpenAPI document', () => {
       },
     })
     expect(secured.security).toEqual([{ token: [] }, { key: [] }])
+    const { '/api/v1/uploads/initiate': initiate, '/api/v1/uploads/{id}/chunks': chunks } = secured.paths
+    expect(initiate?.post?.security).toBeUndefined()
+    const withTokens = [{ token: [] }, { key: [] }, { uploadToken: [] }, { uploadTokenInQuery: [] }]
+    expect(chunks?.post?.security).toEqual(withTokens)
+    expect(secured.paths['/api/v1/files/{fileId}']?.get?.security).toBeUndefined()
     expect(await new Validator().validate(secured as unknown as Record<string, unknown>)).toEqual({ valid: true })
     expect(document).not.toHaveProperty('security')
   })

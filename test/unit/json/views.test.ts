@@ -23,7 +23,9 @@ const file: FileRecord = {
 }
 
 test('createdView', () => {
-  expect(createdView(anUpload({ manifest }), `/files/${id}`)).toEqual({
+  const created = { ...anUpload({ manifest }), uploadToken: null }
+  expect(createdView({ ...created, uploadToken: 'token' }, '').uploadToken).toBe('token')
+  expect(createdView(created, `/files/${id}`)).toEqual({
     id,
     fileId,
     fileName: 'holiday.mov',

@@ -44,8 +44,8 @@ export class HeldFiles extends FaultLayer {
     this.#release()
   }
 
-  override async open(path: string, flags: string | number): Promise<LayerHandle> {
-    const inner = await super.open(path, flags)
+  override async open(path: string, flags: string | number, mode?: number): Promise<LayerHandle> {
+    const inner = await super.open(path, flags, mode)
     return {
       ...inner,
       read: async (buffer, offset, length, position) => {

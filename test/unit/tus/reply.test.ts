@@ -18,6 +18,7 @@ function aRequest(parts: Partial<TusRequest> = {}): TusRequest {
     id: null,
     raw: new IncomingMessage(new Socket()),
     caller: { principal: null },
+    token: null,
     create: null,
     patch: null,
     upload: null,

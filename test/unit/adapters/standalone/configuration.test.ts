@@ -232,6 +232,14 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
     ],
     wrong: ['https://a.example/x', 'a.example', 'https://*.example', ','],
   },
+  TOKEN_IN_LOCATION: {
+    unset: false,
+    right: [
+      ['on', true],
+      ['off', false],
+    ],
+    wrong: ['maybe'],
+  },
   CORS_CREDENTIALS: {
     unset: false,
     right: [

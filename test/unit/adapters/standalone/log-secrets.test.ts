@@ -34,6 +34,16 @@ test('hides what a query lets somebody in with, in addresses and in sentences', 
   for (const line of lines.trim().split('\n')) expect(() => void JSON.parse(line)).not.toThrow()
 })
 
+test('hides the token of an upload, whatever is said of it', () => {
+  const token = `hfu1_${'aB3-_'.repeat(8)}xyz`
+  const lines = logged((log) => {
+    log.info({ uploadToken: token, list: [token] }, `of ${token}.`)
+    log.error({ err: new Error(`Location: /files/1?x=${token}&y=1`) })
+  })
+  expect(lines).not.toContain(token)
+  expect(lines.match(/\[hidden\]/g)).toHaveLength(6)
+})
+
 test('hides the password that a client of Redis puts into its errors', () => {
   const error = Object.assign(new Error('WRONGPASS'), { command: { name: 'auth', args: ['default', SECRET] } })
   const lines = logged((log) => log.error({ err: error }, 'Redis does not answer'))
