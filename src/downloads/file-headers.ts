@@ -32,6 +32,6 @@ export function fileHeaders(file: FileRecord, { etag, lastModified }: Validators
 }
 
 /** RFC 9530 section 3. It is of the whole file, also in an answer that sends a part: that is what tells it from Content-Digest. */
-function reprDigest(sha256Hex: string): string {
+export function reprDigest(sha256Hex: string): string {
   return `sha-256=:${Buffer.from(sha256Hex, 'hex').toString('base64')}:`
 }

@@ -1,8 +1,9 @@
 import { CHECKSUM_ALGORITHMS } from '../checksum/algorithms.ts'
+import { reprDigest } from '../downloads/file-headers.ts'
 import { errorHeaders } from '../error-headers.ts'
 import { isUploadError, RETRY_AFTER_S, toUploadError } from '../errors.ts'
 import type { FaceReply } from '../http.ts'
-import { isOpen } from '../upload.ts'
+import { digestOf, isOpen } from '../upload.ts'
 import type { TusRequest } from './tus-request.ts'
 import { TUS_VERSION } from './request-headers.ts'
 import { formatUploadMetadata } from './upload-metadata.ts'
@@ -78,6 +79,8 @@ function uploadHeaders({ method, upload, error }: TusRequest, status: number): R
   if (upload !== null && method === 'HEAD' && status === 200) {
     const metadata = formatUploadMetadata(upload)
     if (metadata !== null) headers['Upload-Metadata'] = metadata
+    const digest = upload.status === 'uploaded' ? digestOf(upload) : null
+    if (digest !== null) headers['Repr-Digest'] = reprDigest(digest)
   }
   if (status === 409) {
     const told = isUploadError(error) ? error.details?.['offset'] : undefined

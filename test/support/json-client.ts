@@ -19,6 +19,8 @@ export interface RequestParts {
   readonly headers?: OutgoingHttpHeaders
   /** A text or bytes go out with a Content-Length, a list of bytes piece by piece and of unknown length. */
   readonly body?: string | Buffer | readonly Buffer[]
+  /** Sent after a list of bytes. Whether they are announced is for the headers to say. */
+  readonly trailers?: OutgoingHttpHeaders
 }
 
 /** `data` of initiate. */
@@ -164,13 +166,18 @@ export class JsonClient {
   }
 
   /** Sends a whole request. `target` goes out as it is: nothing is encoded or tidied. */
-  async call(method: string, target: string, { headers = {}, body }: RequestParts = {}): Promise<Answer> {
+  async call(
+    method: string,
+    target: string,
+    { headers = {}, body, trailers = {} }: RequestParts = {},
+  ): Promise<Answer> {
     const outgoing = this.#request(method, target, headers)
     const answer = this.#answerTo(outgoing)
     if (typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body)
     else if (body === undefined) outgoing.end()
     else {
       for (const piece of body) outgoing.write(piece)
+      outgoing.addTrailers(trailers)
       outgoing.end()
     }
     return answer

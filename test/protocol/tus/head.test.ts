@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { contentDigest } from '../../support/body-checksums.ts'
 import { encodeMetadata } from '../../support/tus-client.ts'
-import { CHUNK, useServer } from './running-server.ts'
+import { CHUNK, idOf, useServer } from './running-server.ts'
 
 const UNKNOWN = '/files/00000000-0000-4000-8000-000000000000'
 
@@ -35,6 +36,27 @@ describe('HEAD', () => {
     const finished = await server.client.head(path)
     expect(finished.status).toBe(200)
     expect(finished.headers).toMatchObject({ 'upload-offset': '1000', 'upload-length': '1000' })
+  })
+
+  it('tells the digest of the whole file where it is known', async () => {
+    const data = randomBytes(CHUNK)
+    const path = await server.client.create(data.length)
+    await server.client.patch(path, 0, data.subarray(0, 10))
+    expect((await server.client.head(path)).headers).not.toHaveProperty('repr-digest')
+    await server.client.patch(path, 10, data.subarray(10))
+    // RFC 9530 section 3: it is of the whole file, and the same whatever is sent of it.
+    const digest = contentDigest(data)
+    expect((await server.client.head(path)).headers['repr-digest']).toBe(digest)
+    for (const headers of [{}, { Range: 'bytes=5-7' }]) {
+      expect((await server.client.request('GET', path, { headers })).headers['repr-digest']).toBe(digest)
+    }
+
+    // Of more than one chunk it is known when somebody has asked for it.
+    const large = randomBytes(CHUNK + 1)
+    const other = await server.client.create(large.length)
+    await server.client.patch(other, 0, large)
+    await fetch(`${server.url}/api/v1/uploads/${idOf(other)}/complete`, { method: 'POST' })
+    expect((await server.client.head(other)).headers['repr-digest']).toBe(contentDigest(large))
   })
 
   it('says that a length is deferred until it is known', async () => {

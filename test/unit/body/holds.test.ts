@@ -75,6 +75,25 @@ describe('room for what is held', () => {
     expect(holds.reserved).toEqual({ memory: 0, files: 0 })
   })
 
+  it('is in memory that another lends while it can, and then in files', async () => {
+    const lent: number[] = []
+    const lender = {
+      lend: (bytes: number) => lent.length === 0 && lent.push(bytes) > 0,
+      giveBack: (bytes: number) => void lent.splice(lent.indexOf(bytes), 1),
+    }
+    const holds = new Holds({ memory: 100, spool: 100, spoolDirectory: await tempDir(), lender })
+    // Memory that is only lent may never be had.
+    expect(holds.largest).toBe(100)
+    const [first, second] = [await holds.take(30, here), await holds.take(40, here)]
+    expect([lent, holds.reserved]).toEqual([[30], { memory: 30, files: 40 }])
+    expect(holds.takeNow(70)).toBeNull()
+    await first.drop()
+    await first.drop()
+    expect([lent, holds.reserved]).toEqual([[], { memory: 0, files: 40 }])
+    await second.drop()
+    expect(holds.reserved).toEqual({ memory: 0, files: 0 })
+  })
+
   it('is refused at once where there never could be enough', async () => {
     const holds = new Holds({ memory: 100, spool: 200, spoolDirectory: '/nowhere' })
     expect(holds.largest).toBe(200)
@@ -136,6 +155,10 @@ describe.each(['memory', 'files'] as const)('a hold in %s', (where) => {
             for await (const piece of hold.read()) pieces.push(piece)
             expect(Buffer.concat(pieces).equals(expected)).toBe(true)
           }
+          const [start, end] = [Math.floor(expected.length / 3), Math.floor(expected.length / 2)]
+          const part: Buffer[] = []
+          for await (const piece of hold.read(start, end)) part.push(piece)
+          expect(Buffer.concat(part).equals(expected.subarray(start, end))).toBe(true)
           await hold.drop()
         },
       ),

@@ -16,6 +16,30 @@ describe('the memory budget', () => {
     expect(budget.share).toBe(MIB / 4)
   })
 
+  it('lends what it can spare, and then gives everybody less of the rest', async () => {
+    const budget = new MemoryBudget(4 * MIB)
+    for (let n = 0; n < 2; n += 1) await budget.enter(here)
+    expect(budget.lend(4 * MIB)).toBe(false)
+    expect(budget.lend(3 * MIB)).toBe(true)
+    expect(budget.share).toBe(MIB / 2)
+    // Everybody keeps the least share.
+    expect(budget.lend(MIB)).toBe(false)
+    budget.giveBack(3 * MIB)
+    expect(budget.share).toBe(2 * MIB)
+  })
+
+  it('lets in who has waited when what was lent comes back, and lends nothing before', async () => {
+    const budget = new MemoryBudget(MIB)
+    expect(budget.lend((3 * MIB) / 4)).toBe(true)
+    await budget.enter(here)
+    const order: string[] = []
+    const waits = ['a', 'b'].map((name) => budget.enter(here).then(() => order.push(name)))
+    expect([budget.waiting, budget.lend(1)]).toEqual([2, false])
+    budget.giveBack((3 * MIB) / 4)
+    await Promise.all(waits)
+    expect([order, budget.places, budget.waiting]).toEqual([['a', 'b'], 3, 0])
+  })
+
   it('lets newcomers wait in turn where one more would be too many', async () => {
     const budget = new MemoryBudget(MIB / 4)
     const order: string[] = []

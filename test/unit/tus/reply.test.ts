@@ -223,3 +223,11 @@ describe('an answer about an upload', () => {
     expect(failed('PATCH', new UploadError('UPLOAD_LOCKED'), { upload }).headers).not.toHaveProperty('Upload-Offset')
   })
 })
+
+describe('a status of which HTTP knows no name', () => {
+  it('is called what the specification calls it', () => {
+    const reply = failed('PATCH', new UploadError('CHECKSUM_MISMATCH'))
+    expect(reply).toMatchObject({ status: 460, reason: 'Checksum Mismatch' })
+    expect(failed('PATCH', new UploadError('CHUNK_CONFLICT'))).not.toHaveProperty('reason')
+  })
+})
