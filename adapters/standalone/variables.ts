@@ -202,7 +202,7 @@ const HELD = {
     unset: "the system's",
     value: 'DIR',
     allowed: 'a directory',
-    about: 'with STORAGE=s3: where bodies are held when memory is short, in private files',
+    about: 'where bodies are held when memory is short, in private files',
     parse: parseText,
   }),
   SPOOL_BUDGET: variable({

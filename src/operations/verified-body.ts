@@ -17,7 +17,8 @@ export interface Appendable {
  * The body as it is to be appended: as it comes, or, where checksums are declared, as it was received, held and verified.
  *
  * Until then it stands nowhere but in memory and in files without a name, and no lock is held: killed, cut or found wrong,
- * it was never there, and meanwhile the upload is everybody's as before.
+ * it was never there, and meanwhile the upload is everybody's as before. Then it is appended under the lock *append*, as any
+ * other body: *whole* would wait for slow chunks that have nothing to do with it, and in the end refuse what is here.
  *
  * @throws UploadError `CHECKSUM_MISMATCH`; `BODY_TOO_LARGE` where so much can never be held; what ends a body
  */
