@@ -46,7 +46,7 @@ export class FileChunkWriter implements ChunkWriter {
   #closing: Promise<void> | null = null
   #settled: (() => void)[] = []
 
-  /** `onEnd` is called once, when nothing of the writer is under way any more. */
+  /** `onEnd` is called once, when nothing of the writer is under way any more. Its place is taken before it is used. */
   constructor(folder: UploadFolder, place: ChunkPlace, onEnd: () => void) {
     const { upload, number, from, memory } = place
     this.#folder = folder
@@ -115,6 +115,7 @@ export class FileChunkWriter implements ChunkWriter {
       // The data file's own name may be as new as its bytes.
       if (sync) await this.#folder.root()
       await this.#folder.journal.append(change, sync)
+      this.#folder.places.recorded(this.#number, change.type === 'tail' ? this.#given : undefined)
     } catch (error) {
       throw storageError(error, 'UPLOAD_NOT_FOUND')
     } finally {

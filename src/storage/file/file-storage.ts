@@ -104,10 +104,15 @@ export class FileStorage implements Storage {
       if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
       if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
       const folder = folders.hold(mustBeId(upload.manifest.id))
+      const leave = (): void => {
+        folder.places.leave(number)
+        folders.release(folder)
+      }
       try {
-        return new FileChunkWriter(folder, { upload, number, from, memory: room.memory ?? Infinity }, () =>
-          folders.release(folder),
-        )
+        const place = { upload, number, from, memory: room.memory ?? Infinity }
+        const writer = new FileChunkWriter(folder, place, leave)
+        await folder.places.take(number, from)
+        return writer
       } catch (error) {
         folders.release(folder)
         throw error
@@ -115,7 +120,7 @@ export class FileStorage implements Storage {
     })
   }
 
-  /** One process owns the directory, and its locks cannot be lost: nobody stores over another's chunk. */
+  /** One process owns the directory, and lets one at a time write a chunk, whatever its locks say: nobody stores over another's. */
   async defend(): Promise<void> {}
 
   recorded(): void {}

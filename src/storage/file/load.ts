@@ -78,6 +78,7 @@ async function proveUpload(folder: UploadFolder, upload: StoredUpload, renew: bo
     throw error
   })
   const kept = ledger ?? new Ledger()
+  folder.places.keep(kept)
   if (upload.status === 'completing' && kept.isFull(grid)) return { ...upload, ledger: kept }
   // What lost a chunk takes bytes again: to be completing without it would be to wait for ever.
   const begun = kept.durableBytes > 0 ? 'uploading' : 'initiated'

@@ -2,6 +2,7 @@ import { MIB } from '../../grid.ts'
 import type { Disk } from './disk.ts'
 import type { LayerHandle } from './file-layer.ts'
 import { Journal } from './journal.ts'
+import { Places } from './places.ts'
 import { SharedFile } from './shared-file.ts'
 
 /** Bytes after which the disk is set to work. */
@@ -13,6 +14,7 @@ export class UploadFolder {
   readonly disk: Disk
   readonly journal: Journal
   readonly data: SharedFile
+  readonly places = new Places()
   /** An fsync of the bytes has failed since they were last proven. */
   doubtful = false
   /** The names in this folder, and its own, are durable. */
