@@ -44,8 +44,8 @@ export interface LiveBody extends BodySource {
    */
   admit(): Promise<void>
   /**
-   * Room for all of it, held apart: for so many bytes, or, where that is null, as they come. Whoever asks sees to it that
-   * the hold is dropped.
+   * Room for all of it, held apart: for so many bytes, or, where that is null, as they come; of a large one in files.
+   * Whoever asks sees to it that the hold is dropped.
    * @throws UploadError `UPLOAD_LOCKED` when the client goes, or the body is stopped
    */
   holdAll(bytes: number | null): Promise<Hold>
@@ -138,7 +138,9 @@ export class Bodies {
       hold: (bytes) => this.#unlessDraining(this.#holds.take(bytes, gone.signal)),
       holdAll: (bytes) =>
         this.#unlessDraining(
-          bytes === null ? GrowingHold.begin(this.#holds, gone.signal) : this.#holds.take(bytes, gone.signal),
+          bytes === null
+            ? GrowingHold.begin(this.#holds, gone.signal)
+            : this.#holds.take(bytes, gone.signal, bytes <= this.#holds.share),
         ),
       stop,
       letGo: stop,

@@ -28,7 +28,7 @@ export class GrowingHold implements Hold {
   static async begin(holds: Holds, gone: AbortSignal): Promise<GrowingHold> {
     const hold = new GrowingHold(holds)
     const first = Math.min(FIRST_PIECE, holds.largest)
-    hold.#add(await holds.take(first, gone), first)
+    hold.#add(await holds.take(first, gone, first <= holds.share), first)
     return hold
   }
 
@@ -63,8 +63,9 @@ export class GrowingHold implements Hold {
   }
 
   #grow(): void {
-    const bytes = Math.min(this.#room, LARGEST_PIECE)
-    const piece = this.#holds.takeNow(bytes)
+    // Not beyond what can ever be had: so much it must come to.
+    const bytes = Math.min(this.#room, LARGEST_PIECE, this.#holds.largest - this.#room)
+    const piece = bytes > 0 ? this.#holds.takeNow(bytes, this.#room + bytes <= this.#holds.share) : null
     if (piece === null) {
       throw new UploadError('UPLOAD_LOCKED', {
         message: 'The server is busy with other bodies. Nothing of this one was kept; try again.',

@@ -28,8 +28,13 @@ interface Claimed {
   readonly files: boolean
 }
 
-interface Waiting {
+interface Wanted {
   readonly bytes: number
+  /** Whether it may be in memory. */
+  readonly inMemory: boolean
+}
+
+interface Waiting extends Wanted {
   readonly grant: (hold: Hold) => void
 }
 
@@ -64,28 +69,40 @@ export class Holds {
     return lender === undefined ? Math.max(memory, spool) : spool
   }
 
+  /** Of what is held for long, the most that is held in memory: one slow body must not take all of it, bytes. */
+  get share(): number {
+    return Math.floor(this.#options.memory / 4)
+  }
+
   /**
-   * Room for `bytes`, in turn. It is given back by the hold's `drop`.
+   * Room for `bytes`, in turn; with `inMemory` false in a file, where there can be one of that size. It is given back by
+   * the hold's `drop`.
    * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first; `STORAGE_UNAVAILABLE` where there never is so much
    */
-  async take(bytes: number, gone: AbortSignal): Promise<Hold> {
+  async take(bytes: number, gone: AbortSignal, inMemory = true): Promise<Hold> {
     if (bytes > this.largest) {
       throw new UploadError('STORAGE_UNAVAILABLE', {
         message: `What must be held of this body are ${bytes} bytes; this server has room for ${this.largest}.`,
       })
     }
-    return this.takeNow(bytes) ?? this.#turn(bytes, gone)
+    const wanted = this.#wanted(bytes, inMemory)
+    return this.#reserve(wanted, this.#claimed()) ?? this.#turn(wanted, gone)
   }
 
   /** Room for `bytes` if there is some now, and nobody waits for it; else null. */
-  takeNow(bytes: number): Hold | null {
-    return this.#reserve(bytes, this.#claimed())
+  takeNow(bytes: number, inMemory = true): Hold | null {
+    return this.#reserve(this.#wanted(bytes, inMemory), this.#claimed())
+  }
+
+  /** What no file could ever hold may be in memory after all. */
+  #wanted(bytes: number, inMemory: boolean): Wanted {
+    return { bytes, inMemory: inMemory || bytes > this.#options.spool }
   }
 
   /** Room in memory, or else in a file, unless somebody waits for that already. */
-  #reserve(bytes: number, claimed: Claimed): Hold | null {
+  #reserve({ bytes, inMemory }: Wanted, claimed: Claimed): Hold | null {
     const { memory, spool, spoolDirectory, lender } = this.#options
-    if (!claimed.memory && this.#inMemory + bytes <= memory && lender?.lend(bytes) !== false) {
+    if (inMemory && !claimed.memory && this.#inMemory + bytes <= memory && lender?.lend(bytes) !== false) {
       this.#inMemory += bytes
       return new MemoryHold(() => {
         this.#inMemory -= bytes
@@ -105,7 +122,7 @@ export class Holds {
   #claimed(): Claimed {
     const { memory, spool } = this.#options
     return {
-      memory: this.#waiting.some(({ bytes }) => bytes <= memory),
+      memory: this.#waiting.some(({ bytes, inMemory }) => inMemory && bytes <= memory),
       files: this.#waiting.some(({ bytes }) => bytes <= spool),
     }
   }
@@ -114,9 +131,9 @@ export class Holds {
     const { memory, spool } = this.#options
     const claimed = { memory: false, files: false }
     for (const next of this.#waiting.slice()) {
-      const hold = this.#reserve(next.bytes, claimed)
+      const hold = this.#reserve(next, claimed)
       if (hold === null) {
-        claimed.memory ||= next.bytes <= memory
+        claimed.memory ||= next.inMemory && next.bytes <= memory
         claimed.files ||= next.bytes <= spool
       } else {
         this.#waiting.splice(this.#waiting.indexOf(next), 1)
@@ -125,10 +142,10 @@ export class Holds {
     }
   }
 
-  #turn(bytes: number, gone: AbortSignal): Promise<Hold> {
+  #turn(wanted: Wanted, gone: AbortSignal): Promise<Hold> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
-        bytes,
+        ...wanted,
         grant: (hold) => {
           gone.removeEventListener('abort', giveUp)
           resolve(hold)

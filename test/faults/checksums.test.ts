@@ -153,6 +153,25 @@ describeWithRedis('with Redis', () =>
         expect(server.output()).not.toMatch(/"level":(50|60)/)
       })
 
+      it('over a chunk with which another face was faster changes nothing where it is wrong', TIMEOUT, async () => {
+        const { ground, server, path } = await begin()
+        const sent = await fetch(`${server.url}/api/v1/uploads/${path.split('/').at(-1)}/chunks`, {
+          method: 'POST',
+          headers: { 'X-Chunk-Number': '1', 'Content-Type': 'application/octet-stream' },
+          body: data.subarray(CHUNK, 2 * CHUNK),
+        })
+        expect(sent.status).toBe(200)
+        const [told, there] = [await toldOf(server, path), await ground.inventory()]
+        const body = data.subarray(AT)
+        const wrong = { 'Upload-Checksum': uploadChecksum(Buffer.from('something else'), 'sha256') }
+        expect((await server.client.patch(path, AT, body, { headers: wrong })).status).toBe(460)
+        expect(await toldOf(server, path)).toEqual(told)
+        expect(await ground.inventory()).toEqual(there)
+        const right = { 'Upload-Checksum': uploadChecksum(body, 'sha256') }
+        expect((await server.client.patch(path, AT, body, { headers: right })).status).toBe(204)
+        expect(sha256((await server.client.request('GET', path)).body)).toBe(sha256(data))
+      })
+
       it('that is cut leaves none either, and the server goes on', TIMEOUT, async () => {
         const { ground, server, path, told, there } = await begin()
         const socket = await sendWithoutEnd(server.url, path, data.subarray(AT, 3 * CHUNK))

@@ -14,7 +14,7 @@ async function bytesOf(hold: GrowingHold, ...range: readonly [number, number] | 
 }
 
 it('reserves as it grows, at most twice what it holds, from memory into files', async () => {
-  const holds = new Holds({ memory: 3 * MIB, spool: 100 * MIB, spoolDirectory: await tempDir() })
+  const holds = new Holds({ memory: 13 * MIB, spool: 100 * MIB, spoolDirectory: await tempDir() })
   const hold = await GrowingHold.begin(holds, here)
   const all: Buffer[] = []
   for (let n = 0; n < 40; n += 1) {
@@ -25,6 +25,7 @@ it('reserves as it grows, at most twice what it holds, from memory into files', 
     expect(memory + files).toBeGreaterThanOrEqual(hold.size)
     expect(memory + files).toBeLessThanOrEqual(Math.max(MIB, 2 * hold.size))
   }
+  // Of its share, a quarter, as much as whole pieces fill.
   expect(holds.reserved.memory).toBe(2 * MIB)
   expect(holds.reserved.files).toBeGreaterThan(0)
   const whole = Buffer.concat(all)
@@ -42,7 +43,7 @@ it('reserves as it grows, at most twice what it holds, from memory into files', 
 })
 
 it('waits for its first piece, and for no other: two that grow could wait for each other', async () => {
-  const holds = new Holds({ memory: 3 * MIB, spool: 0, spoolDirectory: '/nowhere' })
+  const holds = new Holds({ memory: 0, spool: 3 * MIB, spoolDirectory: await tempDir() })
   const [one, other] = [await GrowingHold.begin(holds, here), await GrowingHold.begin(holds, here)]
   await one.append([Buffer.alloc(MIB + 1)])
   const third = GrowingHold.begin(holds, here)
@@ -54,10 +55,23 @@ it('waits for its first piece, and for no other: two that grow could wait for ea
 })
 
 it('has as much as there is, where that is less than a first piece', async () => {
-  const holds = new Holds({ memory: 100, spool: 0, spoolDirectory: '/nowhere' })
+  const holds = new Holds({ memory: 0, spool: 100, spoolDirectory: await tempDir() })
   const hold = await GrowingHold.begin(holds, here)
   await hold.append([Buffer.alloc(100, 7)])
   await expect(hold.append([Buffer.alloc(1)])).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
   expect(await bytesOf(hold)).toEqual(Buffer.alloc(100, 7))
   await hold.drop()
+})
+
+it.each([
+  ['files', { memory: 0, spool: 7 * MIB + 5 }],
+  ['memory, where there are hardly any files', { memory: 7 * MIB + 5, spool: 1000 }],
+])('comes to all that one body can have, in %s', async (_where, options) => {
+  const holds = new Holds({ ...options, spoolDirectory: await tempDir() })
+  const hold = await GrowingHold.begin(holds, here)
+  for (let n = 0; n < 7; n += 1) await hold.append([Buffer.alloc(MIB, n)])
+  await hold.append([Buffer.alloc(5)])
+  expect([hold.size, holds.reserved.memory + holds.reserved.files]).toEqual([holds.largest, holds.largest])
+  await hold.drop()
+  expect(holds.reserved).toEqual({ memory: 0, files: 0 })
 })

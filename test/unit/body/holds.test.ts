@@ -94,6 +94,22 @@ describe('room for what is held', () => {
     expect(holds.reserved).toEqual({ memory: 0, files: 0 })
   })
 
+  it('is in a file for who is not to be in memory, unless no file could hold it', async () => {
+    const holds = new Holds({ memory: 100, spool: 50, spoolDirectory: await tempDir() })
+    const small = await holds.take(40, here, false)
+    expect(holds.reserved).toEqual({ memory: 0, files: 40 })
+    const waiting = holds.take(30, here, false)
+    await settle()
+    expect(holds.waiting).toBe(1)
+    // One that waits for files keeps nobody out of memory.
+    const large = await holds.take(60, here, false)
+    expect(holds.reserved).toEqual({ memory: 60, files: 40 })
+    await small.drop()
+    await (await waiting).drop()
+    await large.drop()
+    expect(holds.reserved).toEqual({ memory: 0, files: 0 })
+  })
+
   it('is refused at once where there never could be enough', async () => {
     const holds = new Holds({ memory: 100, spool: 200, spoolDirectory: '/nowhere' })
     expect(holds.largest).toBe(200)
