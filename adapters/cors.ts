@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 /** Which web pages of other origins may use the server. */
 export interface CorsOptions {
   /** `*`, or the origins as browsers send them: `https://app.example.com`. */
@@ -13,12 +15,24 @@ export interface CorsRequest {
   readonly method: string
   readonly origin: string | undefined
   readonly requestMethod: string | undefined
+  /** Whether a page of a public network asks for a server of a private one. @default false */
+  readonly privateNetwork?: boolean
+}
+
+/** Reads what CORS wants to know of a request. */
+export function corsRequest({ method, headers }: IncomingMessage): CorsRequest {
+  return {
+    method: method ?? 'GET',
+    origin: headers.origin,
+    requestMethod: headers['access-control-request-method'],
+    privateNetwork: headers['access-control-request-private-network'] === 'true',
+  }
 }
 
 const METHODS = 'GET, HEAD, POST, PATCH, DELETE, OPTIONS'
 
 /** What tus 1.0, the JSON API, RFC 9530 digests and conditional downloads send beyond what every page may. */
-const REQUEST_HEADERS: readonly string[] = [
+export const REQUEST_HEADERS: readonly string[] = [
   'Authorization',
   'Content-Type',
   'Content-Digest',
@@ -28,6 +42,7 @@ const REQUEST_HEADERS: readonly string[] = [
   'If-None-Match',
   'If-Range',
   'If-Unmodified-Since',
+  'Last-Event-ID',
   'Prefer',
   'Range',
   'Repr-Digest',
@@ -48,7 +63,8 @@ const REQUEST_HEADERS: readonly string[] = [
   'X-Requested-With',
 ]
 
-const EXPOSED_HEADERS = [
+/** What pages may read beyond what every page may. */
+export const EXPOSED_HEADERS: readonly string[] = [
   'Accept-Ranges',
   'Allow',
   'Content-Digest',
@@ -71,8 +87,9 @@ const EXPOSED_HEADERS = [
   'Upload-Length',
   'Upload-Metadata',
   'Upload-Offset',
+  'WWW-Authenticate',
   'X-Request-ID',
-].join(', ')
+]
 
 /** How long a browser may remember a preflight's answer, seconds: none remembers for longer than a day. */
 const MAX_AGE_S = 86_400
@@ -109,7 +126,10 @@ export function isPreflight(request: CorsRequest): boolean {
   return request.method === 'OPTIONS' && request.origin !== undefined && request.requestMethod !== undefined
 }
 
-/** The headers of a preflight's answer, which is 204 without a body, before anybody is asked who they are. */
+/**
+ * The headers of a preflight's answer, which is 204 without a body, before anybody is asked who they are. Of an OPTIONS that
+ * asks what the server can do too: it has the same address, and some proxies make one of the other.
+ */
 export function preflightHeaders(options: CorsOptions, request: CorsRequest): Record<string, string> {
   const origin = originHeaders(options, request.origin)
   if (origin['Access-Control-Allow-Origin'] === undefined) return origin
@@ -118,6 +138,8 @@ export function preflightHeaders(options: CorsOptions, request: CorsRequest): Re
     'Access-Control-Allow-Methods': METHODS,
     'Access-Control-Allow-Headers': [...REQUEST_HEADERS, ...(options.requestHeaders ?? [])].join(', '),
     'Access-Control-Max-Age': String(MAX_AGE_S),
+    // Whoever may use the server from everywhere may use it from a public network.
+    ...(request.privateNetwork === true ? { 'Access-Control-Allow-Private-Network': 'true' } : {}),
   }
 }
 
@@ -125,7 +147,7 @@ export function preflightHeaders(options: CorsOptions, request: CorsRequest): Re
 export function corsHeaders(options: CorsOptions, request: CorsRequest): Record<string, string> {
   const origin = originHeaders(options, request.origin)
   if (origin['Access-Control-Allow-Origin'] === undefined) return origin
-  return { ...origin, 'Access-Control-Expose-Headers': EXPOSED_HEADERS }
+  return { ...origin, 'Access-Control-Expose-Headers': EXPOSED_HEADERS.join(', ') }
 }
 
 function originHeaders({ origins, credentials }: CorsOptions, origin: string | undefined): Record<string, string> {

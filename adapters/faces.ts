@@ -1,5 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { checkCorsOptions, corsHeaders, isPreflight, preflightHeaders, type CorsOptions } from './cors.ts'
+import {
+  checkCorsOptions,
+  corsHeaders,
+  corsRequest,
+  isPreflight,
+  preflightHeaders,
+  type CorsOptions,
+  type CorsRequest,
+} from './cors.ts'
 import type { Uploads } from '../src/index.ts'
 import { createFilesApi, createJsonApi, type FaceReply, type JsonApi, type JsonRoute } from '../src/json/index.ts'
 import { TusFace } from '../src/tus/index.ts'
@@ -110,9 +118,7 @@ export class Faces {
     const { face, raw, requestId } = visit
     const request = corsRequest(raw)
     // A preflight carries no credentials: it is answered before anybody is asked for them.
-    if (this.#cors !== false && isPreflight(request)) {
-      return { status: 204, headers: preflightHeaders(this.#cors, request), body: null }
-    }
+    if (this.#cors !== false && isPreflight(request)) return this.#preflight(visit, request, this.#cors)
     try {
       refuseTakenBody(raw)
       const path = pathBelow(visit.path, this.mounts.get(face) ?? '')
@@ -129,8 +135,19 @@ export class Faces {
     return this.#finish(visit, faceFailure(visit.face, thrown, visit.requestId, visit.raw.method))
   }
 
+  /** "A successful response [to OPTIONS] MUST contain the Tus-Version header": a preflight is one too. */
+  async #preflight({ face, raw, path, requestId }: Visit, request: CorsRequest, cors: CorsOptions): Promise<FaceReply> {
+    const headers = preflightHeaders(cors, request)
+    const plain = { status: 204, headers, body: null }
+    // Nobody was asked who this is: it must not be taken for the method that it says it means.
+    if (face !== 'tus' || isOverridden(raw)) return plain
+    const asked = { raw, path: pathBelow(path, this.mounts.get(face) ?? ''), caller: { principal: null }, requestId }
+    const discovery = await this.#tus.handle(asked)
+    return discovery.status === 204 ? { ...plain, headers: { ...discovery.headers, ...headers } } : plain
+  }
+
   #finish({ raw, requestId }: Pick<Visit, 'raw' | 'requestId'>, reply: FaceReply): FaceReply {
-    const cors = this.#cors === false ? {} : corsHeaders(this.#cors, corsRequest(raw))
+    const cors = this.#cors === false ? {} : answerHeaders(this.#cors, corsRequest(raw))
     const vary = [reply.headers['Vary'], cors['Vary']].filter((value) => value !== undefined)
     return {
       ...reply,
@@ -144,9 +161,14 @@ export class Faces {
   }
 }
 
-function corsRequest({ method, headers }: IncomingMessage) {
-  const { origin } = headers
-  return { method: method ?? 'GET', origin, requestMethod: headers['access-control-request-method'] }
+function answerHeaders(cors: CorsOptions, request: CorsRequest): Record<string, string> {
+  const allowed = request.method === 'OPTIONS' && request.origin !== undefined ? preflightHeaders(cors, request) : {}
+  return { ...allowed, ...corsHeaders(cors, request) }
+}
+
+/** Whether a request says that it means another method. */
+function isOverridden({ headers }: IncomingMessage): boolean {
+  return headers['x-http-method-override'] !== undefined
 }
 
 /** Bytes that something else has read are gone: storing what is left would store another file. */

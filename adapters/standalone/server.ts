@@ -1,6 +1,7 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { createUploads, UploadError, type UploadsOptions } from '../../src/index.ts'
 import { failureReply } from '../../src/json/index.ts'
+import { corsHeaders, corsRequest, type CorsOptions } from '../cors.ts'
 import type { FaceOptions } from '../faces.ts'
 import { frameworkErrors, holdfast } from '../fastify/index.ts'
 import { rememberFailure } from '../failure-codes.ts'
@@ -9,7 +10,7 @@ import { requestIdOf } from '../request-id.ts'
 import { createAuthentication } from './authentication/authentication.ts'
 import { securitySchemes } from './authentication/security-schemes.ts'
 import { accessWarnings } from './authentication/warnings.ts'
-import { answerClientError } from './client-errors.ts'
+import { createClientErrorHandler } from './client-errors.ts'
 import { createCloser } from './close-app.ts'
 import type { Configuration } from './configuration.ts'
 import { registerDocumentation } from './documentation/register-documentation.ts'
@@ -49,7 +50,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     ...webhookOf(configuration),
     onError: (error, where) => log.error({ err: error }, where),
   })
-  const app = createApp(log, configuration.TRUST_PROXY)
+  const app = createApp(log, configuration)
   const closeApp = createCloser(app)
   let closeMetrics = async (): Promise<void> => {}
   const close = async (): Promise<void> => {
@@ -99,7 +100,9 @@ export async function startServer(configuration: Configuration, log: FastifyBase
   return close
 }
 
-function createApp(log: FastifyBaseLogger, trustProxy: Configuration['TRUST_PROXY']): FastifyInstance {
+function createApp(log: FastifyBaseLogger, configuration: Configuration): FastifyInstance {
+  const { TRUST_PROXY: trustProxy } = configuration
+  const cors = corsOptions(configuration)
   const requestLog = new RequestLog()
   const app = Fastify({
     loggerInstance: log,
@@ -114,12 +117,13 @@ function createApp(log: FastifyBaseLogger, trustProxy: Configuration['TRUST_PROX
     // A 503 makes tus clients start over: the core answers requests that come during a shutdown.
     return503OnClosing: false,
     frameworkErrors: requestLog.withRefusals(frameworkErrors),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createClientErrorHandler(cors),
   })
   app.setNotFoundHandler((request, reply) => {
     const answer = failureReply(new UploadError('NOT_FOUND'), request.id)
     const { status, headers, body } = answer
     rememberFailure(request.raw, answer)
+    if (cors !== false) reply.headers(corsHeaders(cors, corsRequest(request.raw)))
     return reply.code(status).headers(headers).send(body)
   })
   completeRequestLog(app)
@@ -141,14 +145,17 @@ function mounts({ TUS_PATH, API_PREFIX }: Configuration): Mounts {
 }
 
 function faceOptions(configuration: Configuration): FaceOptions {
-  const { TUS_PATH, API_PREFIX, PUBLIC_URL, CORS_ORIGINS, CORS_CREDENTIALS, IDLE_TIMEOUT, TOKEN_IN_LOCATION } =
-    configuration
+  const { TUS_PATH, API_PREFIX, PUBLIC_URL, IDLE_TIMEOUT, TOKEN_IN_LOCATION } = configuration
   return {
     tusPath: TUS_PATH,
     apiPrefix: API_PREFIX,
     ...(PUBLIC_URL === null ? {} : { publicUrl: PUBLIC_URL }),
     tokenInLocation: TOKEN_IN_LOCATION,
-    cors: CORS_ORIGINS === 'off' ? false : { origins: CORS_ORIGINS, credentials: CORS_CREDENTIALS },
+    cors: corsOptions(configuration),
     bodyTimeoutMs: IDLE_TIMEOUT,
   }
+}
+
+function corsOptions({ CORS_ORIGINS, CORS_CREDENTIALS }: Configuration): CorsOptions | false {
+  return CORS_ORIGINS === 'off' ? false : { origins: CORS_ORIGINS, credentials: CORS_CREDENTIALS }
 }

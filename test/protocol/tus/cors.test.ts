@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { TusAnswer } from '../../support/tus-client.ts'
 import { OFFSET_OCTET_STREAM } from '../../support/tus-client.ts'
+import { sendRaw } from '../../support/raw-request.ts'
 import { useServer } from './running-server.ts'
 
 const ORIGIN = 'https://app.example'
@@ -39,6 +40,11 @@ function list(answer: TusAnswer, name: string): string[] {
     .map((item) => item.trim().toLowerCase())
 }
 
+/** A request with a header of that length. */
+function headOf(origin: string, value: string): Buffer {
+  return Buffer.from(`GET /files HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\nX-Long: ${value}\r\n\r\n`)
+}
+
 describe('A page of another origin', () => {
   const server = useServer()
 
@@ -67,6 +73,41 @@ describe('A page of another origin', () => {
     expect(list(answer, 'access-control-allow-methods')).toContain(method.toLowerCase())
     const allowed = list(answer, 'access-control-allow-headers')
     if (!allowed.includes('*')) expect(allowed).toEqual(expect.arrayContaining(SENT))
+  })
+
+  it('is told with its preflight what the server can do, as with every OPTIONS', async () => {
+    const answer = await server.client.request('OPTIONS', '/files', {
+      headers: { 'Tus-Resumable': undefined, Origin: ORIGIN, 'Access-Control-Request-Method': 'POST' },
+    })
+    // "A successful response indicated by the 204 No Content or 200 OK status MUST contain the Tus-Version header."
+    expect(answer.headers['tus-version']).toBe('1.0.0')
+    expect(list(answer, 'tus-extension')).toContain('creation')
+    expect(answer.headers['access-control-max-age']).toBe('86400')
+  })
+
+  it('does nothing by a preflight that says it means another method', async () => {
+    const path = await server.client.create(5)
+    const answer = await server.client.request('OPTIONS', path, {
+      headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'POST', 'X-HTTP-Method-Override': 'DELETE' },
+    })
+    expect(answer.status).toBe(204)
+    await expect(server.client.offset(path)).resolves.toBe(0)
+  })
+
+  it('is told its rights with an OPTIONS that is no preflight, too', async () => {
+    const answer = await server.client.request('OPTIONS', '/files', { headers: { Origin: ORIGIN } })
+    expect(list(answer, 'access-control-allow-methods')).toContain('patch')
+    expect(list(answer, 'access-control-allow-headers')).toContain('upload-offset')
+  })
+
+  it('reads what is answered where nothing is, and where a request is none', async () => {
+    const answer = await server.client.request('GET', '/elsewhere', { headers: { Origin: ORIGIN } })
+    expect(answer.status).toBe(404)
+    expectReadable(answer)
+    const raw = await sendRaw(Number(new URL(server.url).port), headOf('https://app.example', 'x'.repeat(20_000)))
+    expect(raw).toMatch(/^HTTP\/1.1 431 /)
+    expect(raw).toContain('\r\nAccess-Control-Allow-Origin: *\r\n')
+    expect(raw).toContain('\r\nAccess-Control-Expose-Headers: ')
   })
 
   it('may ask for the configuration', async () => {
@@ -138,5 +179,11 @@ describe('A page of an origin that is not named', () => {
     const other = await server.client.request('POST', '/files', { headers: { Origin: ORIGIN, 'Upload-Length': 5 } })
     expect(other.headers['access-control-allow-origin']).not.toBe(ORIGIN)
     expect(other.headers['access-control-allow-origin']).not.toBe('*')
+  })
+
+  it('is not allowed where a request is none, while the named ones are', async () => {
+    const send = (origin: string) => sendRaw(Number(new URL(server.url).port), headOf(origin, 'x'.repeat(20_000)))
+    expect(await send('https://one.example')).toContain('\r\nAccess-Control-Allow-Origin: https://one.example\r\n')
+    expect(await send(ORIGIN)).not.toContain('Access-Control-Allow-Origin')
   })
 })

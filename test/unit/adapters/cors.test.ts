@@ -112,6 +112,16 @@ describe('preflightHeaders', () => {
     expect(namesIn(headers['Access-Control-Allow-Headers'])).toContain(name)
   })
 
+  test('lets a page of a public network in where it asks, and its origin is allowed', () => {
+    const asked = { ...from('https://a.example', 'OPTIONS', 'POST'), privateNetwork: true }
+    expect(preflightHeaders(ANY, asked)['Access-Control-Allow-Private-Network']).toBe('true')
+    expect(preflightHeaders(NAMED, asked)['Access-Control-Allow-Private-Network']).toBe('true')
+    const stranger = { ...asked, origin: 'https://b.example' }
+    expect(preflightHeaders(NAMED, stranger)).toEqual({ Vary: 'Origin' })
+    const notAsked = preflightHeaders(ANY, from('https://a.example', 'OPTIONS', 'POST'))
+    expect(notAsked).not.toHaveProperty('Access-Control-Allow-Private-Network')
+  })
+
   test('lets pages send what an application adds', () => {
     const headers = preflightHeaders(
       { ...NAMED, requestHeaders: ['X-My-Token'] },
