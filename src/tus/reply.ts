@@ -51,7 +51,9 @@ export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
   const passing = request.method === 'HEAD' && reply.status >= 500
   const status = passing ? 423 : reply.status
   const headers: Record<string, string> = {
-    ...(request.method === 'OPTIONS' ? DISCOVERY : { 'Tus-Resumable': TUS_VERSION }),
+    // Also of OPTIONS, where the specification leaves it open and its example has it.
+    'Tus-Resumable': TUS_VERSION,
+    ...(request.method === 'OPTIONS' ? DISCOVERY : {}),
     'Cache-Control': 'no-store',
     ...reply.headers,
     ...uploadHeaders(request, status),

@@ -25,6 +25,18 @@ export function wholeNumber(headers: IncomingHttpHeaders, name: string): number 
   })
 }
 
+/**
+ * `Upload-Length`, or undefined where it is absent.
+ * @throws UploadError `INVALID_REQUEST`; `FILE_TOO_LARGE`: it is a whole number, which no file could have
+ */
+export function uploadLength(headers: IncomingHttpHeaders): number | undefined {
+  const value = headers['upload-length']
+  if (typeof value === 'string' && /^\d+$/.test(value) && !Number.isSafeInteger(Number(value))) {
+    throw new UploadError('FILE_TOO_LARGE')
+  }
+  return wholeNumber(headers, 'Upload-Length')
+}
+
 /** Whether a request has a body, by its framing. */
 export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0

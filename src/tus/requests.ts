@@ -1,24 +1,31 @@
 import { CONTENT_DIGEST, readChecksums, UPLOAD_CHECKSUM, type ChecksumRequest } from '../checksum/read-checksums.ts'
 import { UploadError } from '../errors.ts'
 import type { Creation, Patch } from './tus-request.ts'
-import { contentLength, hasBody, isOffsetOctetStream, OFFSET_OCTET_STREAM, wholeNumber } from './request-headers.ts'
+import {
+  contentLength,
+  hasBody,
+  isOffsetOctetStream,
+  OFFSET_OCTET_STREAM,
+  uploadLength,
+  wholeNumber,
+} from './request-headers.ts'
 import { parseUploadMetadata } from './upload-metadata.ts'
 
 /**
  * Reads the headers of a creation. Whether a length is there, and one only, @tus/server checks.
- * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`
+ * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`, `FILE_TOO_LARGE`
  */
 export function readCreation(request: ChecksumRequest): Creation {
   const { headers } = request
   // "The request MAY include a body"; it is one with this content type only (creation-with-upload).
   if (hasBody(headers) && !isOffsetOctetStream(headers)) throw wrongType('A POST with a body')
-  const fileSize = wholeNumber(headers, 'Upload-Length') ?? null
+  const fileSize = uploadLength(headers) ?? null
   if (fileSize !== null && (contentLength(headers) ?? 0) > fileSize) throw new UploadError('FILE_TOO_LARGE')
   const raw = headers['upload-metadata']
   return {
     input: {
       ...parseUploadMetadata(typeof raw === 'string' ? raw : undefined),
-      fileSize: wholeNumber(headers, 'Upload-Length') ?? null,
+      fileSize,
     },
     contentLength: hasBody(headers) ? contentLength(headers) : 0,
     ...declared(request),
@@ -27,7 +34,7 @@ export function readCreation(request: ChecksumRequest): Creation {
 
 /**
  * Reads the headers of an append.
- * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`
+ * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`, `FILE_TOO_LARGE`
  */
 export function readPatch(request: ChecksumRequest): Patch {
   const { headers } = request
@@ -40,7 +47,7 @@ export function readPatch(request: ChecksumRequest): Patch {
       details: { field: 'Upload-Offset' },
     })
   }
-  const declaredSize = wholeNumber(headers, 'Upload-Length')
+  const declaredSize = uploadLength(headers)
   return {
     offset,
     contentLength: hasBody(headers) ? contentLength(headers) : 0,

@@ -99,7 +99,8 @@ export class TusFace {
     try {
       return readPatch(tus.raw)
     } catch (error) {
-      tus.upload = await this.#uploads.find(tus.id ?? '', tus.caller).catch(() => null)
+      // Where there is no upload, that is what is wrong: "it SHOULD return a 404 Not Found status".
+      tus.upload = await this.#uploads.find(tus.id ?? '', tus.caller)
       throw error
     }
   }

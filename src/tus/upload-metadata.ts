@@ -17,9 +17,11 @@ const TYPE_KEYS = ['filetype', 'type'] as const
  * @throws UploadError `INVALID_REQUEST`
  */
 export function parseUploadMetadata(
-  header: string | undefined,
+  sent: string | undefined,
 ): Pick<CreateInput, 'fileName' | 'contentType' | 'metadata' | 'attributes'> {
-  if (header === undefined) return { fileName: UNNAMED, attributes: { [RAW]: '' } }
+  if (sent === undefined) return { fileName: UNNAMED, attributes: { [RAW]: '' } }
+  // HTTP allows white space behind the commas of a list, and whatever joins two headers of one name puts it there.
+  const header = sent.replace(/,[ \t]+/g, ',')
   const pairs = parsePairs(header)
   const type = first(pairs, TYPE_KEYS)
   return {

@@ -11,6 +11,8 @@ describe('OPTIONS', () => {
     expect(answer.status).toBe(204)
     expect(answer.body).toHaveLength(0)
     expect(answer.headers['tus-version']).toBe('1.0.0')
+    // As the example of the specification has it, and other servers do.
+    expect(answer.headers['tus-resumable']).toBe('1.0.0')
     // "[Tus-Extension] MUST be a comma-separated list of the extensions supported by the Server."
     const extensions = String(answer.headers['tus-extension']).split(',')
     for (const extension of [

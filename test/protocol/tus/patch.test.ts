@@ -175,6 +175,9 @@ describe('PATCH', () => {
     // "If the server receives a PATCH request against a non-existent resource it SHOULD return a 404 Not Found status."
     const unknown = await server.client.patch('/files/00000000-0000-4000-8000-000000000000', 0, data)
     expect(unknown.status).toBe(404)
+    // Whatever else is wrong with it.
+    const nowhere = '/files/00000000-0000-4000-8000-000000000001'
+    expect((await server.client.request('PATCH', nowhere, { body: data })).status).toBe(404)
     const path = await server.client.create(10)
     await server.client.request('DELETE', path)
     expect((await server.client.patch(path, 0, data.subarray(0, 10))).status).toBe(410)

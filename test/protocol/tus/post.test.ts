@@ -58,13 +58,28 @@ describe('POST', () => {
   })
 
   // "[Upload-Length] The value MUST be a non-negative integer."
-  it.each(['-1', '1.5', '1e3', '0x10', 'abc', '+5', '9007199254740992', '99999999999999999999', 'Infinity', '5, 5'])(
+  it.each(['-1', '1.5', '1e3', '0x10', 'abc', '+5', 'Infinity', '5, 5'])(
     'answers 400 to an Upload-Length of %s',
     async (length) => {
       const before = await server.uploadIds()
       const answer = await server.client.request('POST', '/files', { headers: { 'Upload-Length': length } })
       expect(answer.status).toBe(400)
       await expect(server.uploadIds()).resolves.toEqual(before)
+    },
+  )
+
+  // "If the length of the upload exceeds the maximum [...], the Server MUST respond with the 413 [...] status."
+  it.each(['9007199254740992', '9223372036854775807', '99999999999999999999'])(
+    'answers 413 to an Upload-Length of %s, which no file could have',
+    async (length) => {
+      const before = await server.uploadIds()
+      const answer = await server.client.request('POST', '/files', { headers: { 'Upload-Length': length } })
+      expect(answer.status).toBe(413)
+      await expect(server.uploadIds()).resolves.toEqual(before)
+      const path = await server.client.create(null)
+      const declared = await server.client.patch(path, 0, Buffer.from('a'), { headers: { 'Upload-Length': length } })
+      expect(declared.status).toBe(413)
+      await expect(server.client.offset(path)).resolves.toBe(0)
     },
   )
 

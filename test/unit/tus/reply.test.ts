@@ -109,9 +109,10 @@ describe('every answer', () => {
     })
   })
 
-  it('to OPTIONS has the algorithms of checksums, and not the version in Tus-Resumable', () => {
+  it('to OPTIONS has the algorithms of checksums', () => {
     const reply = finishReply(aRequest({ method: 'OPTIONS' }), aReply({ headers: { 'Tus-Version': '1.0.0' } }))
     expect(reply.headers).toEqual({
+      'Tus-Resumable': '1.0.0',
       'Tus-Version': '1.0.0',
       'Tus-Checksum-Algorithm': 'sha1,sha256,sha512,md5,crc32',
       'Cache-Control': 'no-store',

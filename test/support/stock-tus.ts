@@ -1,0 +1,26 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { compileProgram } from './compiled-program.ts'
+
+/** A stock @tus/server in a process of its own. */
+export interface StockTus {
+  /** Where it creates uploads. */
+  readonly endpoint: URL
+  stop(): Promise<void>
+}
+
+/** Starts a stock @tus/server over its file store in a directory. */
+export async function startStockTus(directory: string): Promise<StockTus> {
+  const program = await compileProgram('stock-tus-server.ts')
+  const child = spawn(process.execPath, [program.path, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  return {
+    endpoint: new URL(line.replace('listening on ', '')),
+    stop: async () => {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+      await program.remove()
+    },
+  }
+}
