@@ -162,8 +162,7 @@ export class Faces {
 }
 
 function answerHeaders(cors: CorsOptions, request: CorsRequest): Record<string, string> {
-  const allowed = request.method === 'OPTIONS' && request.origin !== undefined ? preflightHeaders(cors, request) : {}
-  return { ...allowed, ...corsHeaders(cors, request) }
+  return { ...(request.method === 'OPTIONS' ? preflightHeaders(cors, request) : {}), ...corsHeaders(cors, request) }
 }
 
 /** Whether a request says that it means another method. */

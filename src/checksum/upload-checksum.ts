@@ -20,10 +20,13 @@ export function parseUploadChecksum(text: string): readonly Checksum[] {
     throw invalid(`${FIELD} names an algorithm that is not supported here: use ${CHECKSUM_ALGORITHMS.join(', ')}.`)
   }
   const digest = Buffer.from(base64, 'base64')
-  if (digest.length === DIGEST_BYTES[algorithm] && digest.toString('base64') === base64) return [{ algorithm, digest }]
-  throw invalid(
-    `${FIELD} must have the ${DIGEST_BYTES[algorithm]} bytes of a ${algorithm} in Base64, padding included.`,
-  )
+  const bytes = DIGEST_BYTES[algorithm]
+  const isHex = base64.length === 2 * bytes && /^[\da-f]+$/i.test(base64)
+  if (isHex || digest.toString('base64') !== base64) {
+    throw invalid(`${FIELD} must have the ${bytes} bytes of a ${algorithm} in Base64, padding included.`)
+  }
+  // Of another length it has the form all the same, and is one that no body has: the mismatch is told.
+  return [{ algorithm, digest }]
 }
 
 function invalid(message: string): UploadError {

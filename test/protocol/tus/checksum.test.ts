@@ -145,7 +145,7 @@ describe.each([
     ['in capitals', uploadChecksum(data).replace('sha1', 'SHA1')],
     ['without a digest', 'sha1'],
     ['that is not Base64', 'sha1 !!!!'],
-    ['of another length', 'sha1 AAAA'],
+    ['without its padding', 'sha1 foobar'],
     ['that is empty', ''],
   ])('%s is answered 400 before the body is read, and nothing is kept', async (_what, header) => {
     const path = await server.client.create(data.length)
@@ -159,6 +159,15 @@ describe.each([
     expect(answer.status).toBe(400)
     expect(answer.body.toString()).toContain('Upload-Checksum')
     expect(await stateOf(server, path)).toEqual(was)
+  })
+
+  it('of another length is one that does not match: 460, and nothing is kept', async () => {
+    const path = await server.client.create(data.length)
+    const was = await stateOf(server, path)
+    for (const checksum of ['sha1 AAAA', `sha1 ${Buffer.from('wrong checksum').toString('base64')}`]) {
+      expectMismatch(await server.client.patch(path, 0, data, { headers: { 'Upload-Checksum': checksum } }))
+      expect(await stateOf(server, path)).toEqual(was)
+    }
   })
 
   it('of a body that is cut keeps nothing of it', async () => {

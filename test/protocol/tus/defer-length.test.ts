@@ -124,7 +124,7 @@ describe('A deferred length', () => {
   })
 
   // "[Upload-Length] The value MUST be a non-negative integer."
-  it.each(['-1', '1.5', 'abc', '9007199254740992'])('answers 400 to %s', async (size) => {
+  it.each(['-1', '1.5', 'abc'])('answers 400 to %s', async (size) => {
     const path = await server.client.create(null)
     expect((await declare(path, 0, size, data.subarray(0, 10))).status).toBe(400)
     expect((await server.client.head(path)).headers['upload-offset']).toBe('0')

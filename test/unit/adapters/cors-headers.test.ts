@@ -7,7 +7,15 @@ import { EXPOSED_HEADERS, REQUEST_HEADERS } from '../../../adapters/cors.ts'
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** What speaks HTTP with clients; storages speak it with others. */
-const ROOMS = ['adapters', 'src/tus', 'src/json', 'src/downloads', 'src/error-headers.ts', 'src/http.ts']
+const ROOMS = [
+  'adapters',
+  'src/tus',
+  'src/json',
+  'src/downloads',
+  'src/checksum',
+  'src/error-headers.ts',
+  'src/http.ts',
+]
 /** They tell of headers, and neither read nor send any. */
 const TELLERS = /openapi\/|documentation\/|adapters\/cors\.ts$/
 
@@ -68,6 +76,8 @@ const READS = [
   /[hH]eaders\??\.?\['([a-z][\w-]+)'\]/g,
   /[hH]eaders\.(?!get\b|set\b|entries\b|append\b|ts\b)([a-z]+)\b(?!\()/g,
   /(?:headerText|wholeNumber)\([\w.]+, '([\w-]+)'/g,
+  // Fields that are read as headers and as trailers.
+  /\{ name: '([A-Z][\w-]+)', parse/g,
 ]
 
 /** Writes of an answer: keys of its headers, and the list of those that are handed on. */

@@ -30,11 +30,13 @@ describe('parseUploadChecksum', () => {
     )
   })
 
-  test('refuses a digest of another length', () => {
-    const wrong = fc.tuple(algorithm, fc.uint8Array({ maxLength: 80 })).filter(([name, bytes]) => {
-      return bytes.length !== DIGEST_BYTES[name]
-    })
-    fc.assert(fc.property(wrong, ([name, bytes]) => refused(`${name} ${Buffer.from(bytes).toString('base64')}`)))
+  test('reads a digest of another length, which no body has', () => {
+    expect(parseUploadChecksum('sha1 AAAA')).toEqual([{ algorithm: 'sha1', digest: Buffer.alloc(3) }])
+  })
+
+  test('refuses Base64 without its padding', () => {
+    refused('sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0')
+    refused('sha1 foobar')
   })
 
   test('throws nothing but INVALID_REQUEST, whatever it is given', () => {
@@ -47,7 +49,7 @@ describe('parseUploadChecksum', () => {
       fc.property(texts, (text) => {
         try {
           for (const { algorithm: name, digest } of parseUploadChecksum(text)) {
-            expect(digest).toHaveLength(DIGEST_BYTES[name])
+            expect(text).toBe(`${name} ${digest.toString('base64')}`)
           }
         } catch (error) {
           expect(error).toMatchObject({ code: 'INVALID_REQUEST', details: { field: 'Upload-Checksum' } })
