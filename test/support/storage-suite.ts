@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { chunkLength, chunkStart } from '../../src/grid.ts'
 import type { ChunkEntry, Tail } from '../../src/ledger.ts'
 import { MemoryHold } from '../../src/storage/memory-hold.ts'
-import type { ChunkWriter, Storage } from '../../src/storage/storage.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 import { applyChange, gridOf, type Manifest, type StoredUpload } from '../../src/upload.ts'
 
 /** What a suite works on: a storage that was opened, and how to get rid of it. */
