@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, it } from 'vitest'
+import { uploadChecksum } from '../support/body-checksums.ts'
 import { bytesOf, sha256Of } from '../support/byte-source.ts'
 import { callsOn, nameOf } from '../support/access-calls.ts'
 import { startCountedNode } from '../support/counted-node.ts'
@@ -21,7 +22,7 @@ const TIMEOUT = { timeout: 60_000 }
 
 async function serve() {
   const { asked, wire } = await startCountedNode()
-  return { asked, tus: new TusDriver(wire), json: new JsonDriver(wire) }
+  return { asked, wire, tus: new TusDriver(wire), json: new JsonDriver(wire) }
 }
 
 describeWithRedis('requests', () => {
@@ -51,6 +52,29 @@ describeWithRedis('requests', () => {
       console.log(JSON.stringify(s3))
       expect(s3.filter((name) => name === 'UploadPart')).toHaveLength(31)
       expect(s3.length).toBeLessThanOrEqual(31 + 5)
+    })
+
+    it('are as many to S3 for a PATCH with a checksum, and two more to Redis', TIMEOUT, async () => {
+      const { asked, tus, wire } = await serve()
+      const bytes = bytesOf(4, 2 * CHUNK)
+      const costs: { readonly redis: number; readonly s3: readonly string[] }[] = []
+      for (const checksum of [{}, {}, { 'Upload-Checksum': uploadChecksum(bytes.subarray(0, CHUNK)) }]) {
+        const id = createdId(await tus.create(bytes.length, 'a'))
+        asked.take()
+        const headers = {
+          'Tus-Resumable': '1.0.0',
+          'Content-Type': 'application/offset+octet-stream',
+          'Upload-Offset': '0',
+          ...checksum,
+        }
+        const answer = await wire.send('PATCH', `/files/${id}`, { headers, body: bytes.subarray(0, CHUNK) })
+        expect(offsetIn(answer)).toBe(CHUNK)
+        const { redis, s3 } = asked.take()
+        costs.push({ redis: redis.length, s3 })
+      }
+      // With its first lock the node begins to listen.
+      const [, plain, summed] = costs
+      expect(summed).toEqual({ redis: (plain?.redis ?? 0) + 2, s3: ['UploadPart'] })
     })
 
     it('are three to S3 for a file of one chunk, over either face', TIMEOUT, async () => {
