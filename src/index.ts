@@ -24,9 +24,11 @@ export type {
   CreatedUpload,
   Download,
   Idempotency,
+  News,
   Settled,
   TokenBearer,
   UploadsStats,
+  Watch,
 } from './uploads.ts'
 export type { Json, Manifest, Upload, UploadStatus } from './upload.ts'
 export { readWebhookSecret } from './webhooks/signature.ts'

@@ -19,6 +19,7 @@ import { stats, type UploadsStats } from './operations/stats.ts'
 import { there } from './operations/records.ts'
 import { Sweeper } from './operations/sweep.ts'
 import { redeem, type TokenBearer } from './operations/upload-token.ts'
+import { type News, watch, type Watch } from './operations/watch.ts'
 import type { UploadsOptions } from './options.ts'
 import type { Progress } from './progress.ts'
 import type { Upload } from './upload.ts'
@@ -159,6 +160,15 @@ export class Uploads {
   }
 
   /**
+   * Watches an upload, on whatever node it is written, until it ends or the watch is closed. Takes no lock. Of one that has
+   * ended the end is told.
+   * @throws UploadError `UPLOAD_NOT_FOUND`, `DRAINING`
+   */
+  watch(id: string, caller: Caller): Promise<Watch> {
+    return watch(this.#context, id, caller)
+  }
+
+  /**
    * Makes the file of a full ledger. Idempotent.
    * @throws UploadError `CHUNKS_MISSING` (details.missing), `CHECKSUM_MISMATCH`, `UPLOAD_LOCKED`, 410 codes
    */
@@ -212,6 +222,7 @@ export class Uploads {
     const { bodies } = this.#context
     if (bodies.draining) return this.#closed
     bodies.drain()
+    this.#context.watches.close()
     this.#closed = this.#close(this.#context)
     return this.#closed
   }
@@ -246,12 +257,14 @@ export function createUploads(options: UploadsOptions): Uploads {
 export type {
   AppendInput,
   ChunkInput,
-  Completed,
   CompleteInput,
+  Completed,
   CreatedUpload,
   Download,
   Idempotency,
+  News,
   Settled,
   TokenBearer,
   UploadsStats,
+  Watch,
 }

@@ -1,6 +1,7 @@
 import type { Operation } from './operation.ts'
 import { cancel } from './operations/cancel.ts'
 import { complete } from './operations/complete.ts'
+import { events } from './operations/events.ts'
 import { initiate } from './operations/initiate.ts'
 import { progress } from './operations/progress.ts'
 import { putChunk } from './operations/put-chunk.ts'
@@ -12,6 +13,7 @@ export const OPERATIONS: readonly Operation[] = [
   { method: 'GET', pattern: '/:id', run: progress },
   { method: 'DELETE', pattern: '/:id', run: cancel },
   { method: 'GET', pattern: '/:id/progress', run: progress },
+  { method: 'GET', pattern: '/:id/events', run: events },
   { method: 'POST', pattern: '/:id/chunks', run: putChunk },
   { method: 'POST', pattern: '/:id/complete', run: complete },
   { method: 'POST', pattern: '/:id/resume', run: resume },

@@ -10,6 +10,7 @@ import type { Upload } from '../upload.ts'
 import type { Outbox } from './outbox.ts'
 import type { TailHashes } from './tail-hashes.ts'
 import type { Vetoes } from './vetoes.ts'
+import type { Watches } from './watch.ts'
 
 /** What every operation works with. */
 export interface Context {
@@ -23,6 +24,7 @@ export interface Context {
   readonly tailHashes: TailHashes
   readonly tokens: UploadTokens
   readonly vetoes: Vetoes
+  readonly watches: Watches
   readonly speeds: Map<string, Speedometer>
   /** Recoveries from storage under way, by upload id: one each. */
   readonly recoveries: Map<string, Promise<Upload | null>>

@@ -12,6 +12,7 @@ import { type Deliver, Outbox } from './outbox.ts'
 import { load } from './records.ts'
 import { TailHashes } from './tail-hashes.ts'
 import { Vetoes } from './vetoes.ts'
+import { Watches } from './watch.ts'
 import type { Upload } from '../upload.ts'
 import type { Webhook } from '../webhooks/webhook.ts'
 import { completedEvent, goneEvent } from '../webhooks/webhook-event.ts'
@@ -45,10 +46,12 @@ export function createContext(chosen: UploadsOptions): Context {
     tailHashes: new TailHashes(),
     tokens: new UploadTokens(() => options.storage.secret()),
     vetoes: new Vetoes(),
+    watches: new Watches(),
     speeds: new Map(),
     recoveries: new Map(),
     completions: new Map(),
   }
+  context.events.observe((_name, { manifest }) => context.watches.touch(manifest.id))
   const { webhook } = options
   if (webhook !== null) context.events.observe((name, upload) => tellOfEnd(context.outbox, webhook, name, upload))
   return context

@@ -54,6 +54,12 @@ export const CONTENT_DIGEST = header(
   EXAMPLE_FILE.lastChunkDigest,
 )
 
+export const LAST_EVENT_ID = header(
+  'Last-Event-ID',
+  'Sent by an EventSource that connects again by itself: `end` once it was told the end.',
+  { type: 'string' },
+)
+
 export const PREFER = header(
   'Prefer',
   `\`wait=N\` (RFC 7240): how many seconds to wait for the checksum of the file; at most ${MAX_WAIT_S}, without it 20.`,

@@ -1,6 +1,6 @@
 import type { JsonErrorCode } from '../failure-schema.ts'
 import { EXAMPLE_FACTS, EXAMPLE_FILE } from './example-file.ts'
-import { CHUNK_CHECKSUM, CHUNK_NUMBER, CONTENT_DIGEST, IDEMPOTENCY_KEY, PREFER } from './parameters.ts'
+import { CHUNK_CHECKSUM, CHUNK_NUMBER, CONTENT_DIGEST, IDEMPOTENCY_KEY, LAST_EVENT_ID, PREFER } from './parameters.ts'
 import { answerWith, refTo } from './responses.ts'
 import type { OperationDoc, OperationObject } from './types.ts'
 
@@ -126,6 +126,30 @@ export const UPLOAD_DOCS: Readonly<Record<string, OperationDoc>> = {
 
   'GET /:id/progress': { operationId: 'getProgress', ...progressOfUpload },
   'GET /:id': { operationId: 'getUpload', ...progressOfUpload },
+
+  'GET /:id/events': {
+    operationId: 'watchUpload',
+    summary: 'Watches an upload',
+    description:
+      'Server-Sent Events, from whatever node: `snapshot`, then `progress`, at most four a second, both with what ' +
+      '`getProgress` answers as their data. Then one of `completed` (data: what `completeUpload` answers), `cancelled`, ' +
+      '`expired` and `failed`, after which the stream ends: close it then. A stream that ends without one of them does so ' +
+      'because the server shuts down: connect again.',
+    parameters: [LAST_EVENT_ID],
+    success: {
+      '200': {
+        description: 'The stream.',
+        content: {
+          'text/event-stream': {
+            schema: { type: 'string' },
+            example: `event: progress\ndata: {"sessionId":"${id}","uploadedBytes":${lastChunk.length}}\n\n`,
+          },
+        },
+      },
+      '204': { description: 'The end was told before, as `Last-Event-ID` says: do not connect again.' },
+    },
+    errors: ['UPLOAD_NOT_FOUND'],
+  },
 
   'POST /:id/resume': {
     operationId: 'resumeUpload',
