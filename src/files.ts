@@ -19,6 +19,10 @@ export interface FileRecord {
   readonly checksum: string | null
   /** A checksum of the storage's own, where there is one. */
   readonly storageChecksum?: string
+  /** Where the storage has it: the key of its object, or its name in the folder of finished files. */
+  readonly key?: string
+  /** Its address on the CDN, where there is one: see `cdnUrl`. */
+  readonly url?: string
 }
 
 /** A file of which somebody is still to be told. */

@@ -45,6 +45,11 @@ export interface UploadsOptions {
    * it is told as long as this process lives, and not after a crash. @default nobody is told
    */
   readonly webhook?: WebhookOptions
+  /**
+   * Where a CDN serves the bucket, or the folder of finished files: the `url` of a file is this and its key, and downloads
+   * over the JSON API are redirected there. Not this server: the CDN must not ask it for them. @default none
+   */
+  readonly cdnUrl?: string
   /** Size of a chunk where the client asks for none: bytes, or a text such as '5MiB'. @default 5 MiB */
   readonly chunkSize?: number | string
   /** Size of the largest file: bytes, or a text such as '50GiB'. @default none */
@@ -97,6 +102,7 @@ export type ResolvedOptions = Required<
     | 'beforeComplete'
     | 'onCompleted'
     | 'webhook'
+    | 'cdnUrl'
     | 'chunkSize'
     | 'maxFileSize'
     | 'memoryBudget'
@@ -108,6 +114,7 @@ export type ResolvedOptions = Required<
   readonly beforeComplete: ((upload: Upload) => void | Promise<void>) | null
   readonly onCompleted: ((file: FileRecord) => void | Promise<void>) | null
   readonly webhook: Webhook | null
+  readonly cdnUrl: string | null
   readonly chunkSize: number
   readonly maxFileSize: number | null
   readonly memoryBudget: number
@@ -143,6 +150,7 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     beforeComplete: func('beforeComplete', options.beforeComplete, null),
     onCompleted: func('onCompleted', options.onCompleted, null),
     webhook: options.webhook === undefined ? null : new Webhook(object('webhook', options.webhook), onError),
+    cdnUrl: options.cdnUrl === undefined ? null : httpUrl('cdnUrl', options.cdnUrl),
     chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),
     memoryBudget,
@@ -212,6 +220,17 @@ function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]):
 function text(name: string, value: string): string {
   if (typeof value === 'string' && value !== '') return value
   throw new TypeError(`holdfast: the option \`${name}\` must be a text, not ${JSON.stringify(value)}`)
+}
+
+/** An address, without the slashes at its end. */
+function httpUrl(name: string, value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '') {
+    return value.replace(/\/+$/, '')
+  }
+  throw new TypeError(
+    `holdfast: the option \`${name}\` must be an http or https address without a query, not ${JSON.stringify(value)}`,
+  )
 }
 
 function timer(name: string, ms: number): number {

@@ -1,5 +1,5 @@
 import { readWebhookSecret } from '../../src/index.ts'
-import { WRONG, type Parse } from './parse-values.ts'
+import { parseDuration, WRONG, type Parse } from './parse-values.ts'
 
 /** The name of a bucket, as S3 allows them; some servers allow more, and say themselves what they do not. */
 export const parseBucket: Parse<string> = (text) => (/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(text) ? text : WRONG)
@@ -24,6 +24,12 @@ export const parseRedisUrl: Parse<string> = (text) => {
 
 /** What keys begin with. A brace would change in which slot of a Cluster they are. */
 export const parseRedisPrefix: Parse<string> = (text) => (/^[^\s{}]{1,200}$/.test(text) ? text : WRONG)
+
+/** For how long an address is signed, ms: AWS signs for whole seconds, and for seven days at most. */
+export const parsePresignedFor: Parse<number> = (text) => {
+  const ms = parseDuration(text)
+  return ms === WRONG || ms < 1000 || ms % 1000 !== 0 || ms > 7 * 86_400_000 ? WRONG : ms
+}
 
 /** Where webhooks are sent. A user in it would not be sent; a fragment neither. */
 export const parseWebhookUrl: Parse<string> = (text) => {

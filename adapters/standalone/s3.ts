@@ -1,16 +1,22 @@
-import { S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { FastifyBaseLogger } from 'fastify'
-import { S3Storage, s3ClientOptions } from '../../src/storage/s3/index.ts'
+import { S3Storage, s3ClientOptions, type S3StorageOptions } from '../../src/storage/s3/index.ts'
 import type { Configuration } from './configuration.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { observeS3 } from './metrics/observe-s3.ts'
+
+type S3Configuration = Pick<
+  Configuration,
+  'S3_BUCKET' | 'S3_PREFIX' | 'S3_ENDPOINT' | 'S3_FORCE_PATH_STYLE' | 'S3_PRESIGNED_FOR' | 'MAX_CHUNKS'
+>
 
 /**
  * Storage in the bucket that is configured, with credentials and region as every AWS tool takes them.
  * @throws Error in one line, for the operator
  */
 export async function createS3(
-  configuration: Pick<Configuration, 'S3_BUCKET' | 'S3_PREFIX' | 'S3_ENDPOINT' | 'S3_FORCE_PATH_STYLE' | 'MAX_CHUNKS'>,
+  configuration: S3Configuration,
   log: FastifyBaseLogger,
   metrics: Metrics,
 ): Promise<{ readonly storage: S3Storage; close(): void }> {
@@ -32,8 +38,18 @@ export async function createS3(
     bucket: S3_BUCKET ?? '',
     prefix: S3_PREFIX,
     maxChunks: MAX_CHUNKS,
+    ...presigned(client, configuration),
     onWarning: (message) => log.warn(message),
     onRetry: () => metrics.s3Retries.inc(),
   })
   return { storage, close: () => client.destroy() }
+}
+
+/** Redirects downloads to the bucket. Addresses are signed by the client, so with its endpoint, region and credentials. */
+function presigned(client: S3Client, { S3_PRESIGNED_FOR: ms }: S3Configuration): Pick<S3StorageOptions, 'downloadUrl'> {
+  if (ms === null) return {}
+  return {
+    downloadUrl: ({ bucket, key }) =>
+      getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key: key }), { expiresIn: ms / 1000 }),
+  }
 }

@@ -48,6 +48,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     fileChecksum: configuration.FILE_CHECKSUM,
     idleTimeoutMs: configuration.IDLE_TIMEOUT,
     ...webhookOf(configuration),
+    ...(configuration.CDN_URL === null ? {} : { cdnUrl: configuration.CDN_URL }),
     onError: (error, where) => log.error({ err: error }, where),
   })
   const app = createApp(log, configuration)

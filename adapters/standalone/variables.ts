@@ -5,6 +5,7 @@ import {
   parseBucket,
   parseEndpoint,
   parseKeyPrefix,
+  parsePresignedFor,
   parseRedisPrefix,
   parseRedisUrl,
   parseWebhookSecrets,
@@ -125,6 +126,14 @@ const STORAGE = {
     allowed: 'an http or https address without a path',
     about: 'address of an S3 server that is not AWS',
     parse: parseEndpoint,
+  }),
+  S3_PRESIGNED_FOR: variable({
+    default: null,
+    unset: 'off',
+    value: 'DURATION',
+    allowed: 'a duration such as 90s, 15m or 24h, from 1s to 7d',
+    about: 'with STORAGE=s3: downloads are redirected to the bucket, with an address that is signed for so long',
+    parse: parsePresignedFor,
   }),
   S3_FORCE_PATH_STYLE: variable({
     default: 'off',
@@ -313,6 +322,17 @@ const EVENTS = {
   }),
 } as const
 
+const DOWNLOADS = {
+  CDN_URL: variable({
+    default: null,
+    value: 'URL',
+    allowed: 'an http or https address without a query',
+    about:
+      'where a CDN serves the bucket, or DATA_DIR/files: base of the url of finished files, where downloads are redirected',
+    parse: parseChecked((text) => checkPublicUrl('CDN_URL', text)),
+  }),
+} as const
+
 const OPERATION = {
   SHUTDOWN_TIMEOUT: variable({ default: '30s', ...TIMER, about: 'how long a shutdown may take', parse: parseTimer }),
   LOG_LEVEL: variable({
@@ -340,6 +360,7 @@ export const VARIABLES = {
   ...STATE,
   ...HELD,
   ...ACCESS,
+  ...DOWNLOADS,
   ...EVENTS,
   ...OPERATION,
 } as const satisfies Record<string, Variable<unknown>>
@@ -351,6 +372,7 @@ export const SECTIONS: readonly { readonly title: string; readonly variables: Re
   { title: 'State', variables: STATE },
   { title: 'Uploads', variables: { ...UPLOADS, ...HELD } },
   { title: 'Access', variables: ACCESS },
+  { title: 'Downloads', variables: DOWNLOADS },
   { title: 'Events', variables: EVENTS },
   { title: 'Operation', variables: OPERATION },
 ]

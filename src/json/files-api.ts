@@ -57,5 +57,9 @@ async function content(
   { raw, id, caller }: OperationCall,
   method: 'GET' | 'HEAD',
 ): Promise<FaceReply> {
-  return downloadReply(await uploads.downloadFile(id, caller), { method, headers: raw.headers })
+  const download = await uploads.downloadFile(id, caller)
+  // A HEAD is answered from the record: an address may be signed for a GET alone.
+  const url = method === 'GET' ? await download.url() : null
+  if (url !== null) return { status: 302, headers: { Location: url, 'Cache-Control': 'no-store' }, body: null }
+  return downloadReply(download, { method, headers: raw.headers })
 }

@@ -108,6 +108,7 @@ export const Completed = Type.Object({
     Type.Literal('computing', { description: 'There while `checksum` is null: complete again to ask for it.' }),
   ),
   storageChecksum: Type.Optional(Type.String({ description: 'A checksum of the storage’s own, where there is one.' })),
+  url: Type.Optional(Type.String({ format: 'uri', description: 'Its address on the CDN, where there is one.' })),
 })
 
 /** `data` of a resume. */

@@ -59,7 +59,7 @@ export function progressView(progress: Progress) {
 
 /** `data` of a complete. `computes`: whether a checksum that is not known is being computed. */
 export function completedView(file: FileRecord, computes: boolean) {
-  const { checksum, storageChecksum } = file
+  const { checksum, storageChecksum, url } = file
   return {
     id: file.id,
     name: file.name,
@@ -71,6 +71,7 @@ export function completedView(file: FileRecord, computes: boolean) {
     checksumType: 'FULL_OBJECT' as const,
     ...(checksum === null && computes ? { checksumStatus: 'computing' as const } : {}),
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
+    ...(url === undefined ? {} : { url }),
   } satisfies Completed
 }
 

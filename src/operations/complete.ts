@@ -2,8 +2,10 @@ import type { Caller } from '../access.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
+import type { AssembledFile } from '../storage/storage.ts'
 import { digestOf, gridOf, isGone, isOpen, type Upload } from '../upload.ts'
 import { dropTransients, type Context } from './context.ts'
+import { published } from './file-url.ts'
 import { forgetUpload } from './heal.ts'
 import { discard, end } from './expire.ts'
 import { putChecksum, wantsDigest } from './keep-digest.ts'
@@ -39,7 +41,7 @@ export function complete(context: Context, id: string, input: CompleteInput, cal
     const file = await context.storage.files.get(upload.manifest.fileId)
     if (file === null) throw new UploadError('UPLOAD_NOT_FOUND')
     // The digest is known a moment before it stands in the record.
-    return { file: { ...file, checksum: file.checksum ?? digest } }
+    return { file: published(context.options, { ...file, checksum: file.checksum ?? digest }) }
   })
 }
 
@@ -164,12 +166,12 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   if (isOpen(upload)) await askBeforeComplete(context, upload)
   const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
   if (storage.readsUnfinished) await verifyDeclared(context, completing, lock)
-  const { storageChecksum } = await assemble(context, completing)
+  const assembled = await assemble(context, completing)
   // Only now can the bytes be read back. Whatever comes of it, nobody has been told of the file yet.
   if (!storage.readsUnfinished) await verifyDeclared(context, completing, lock)
   const at = context.options.now()
   const known = await fresh(context, id)
-  const file = fileRecord(known, at, storageChecksum)
+  const file = fileRecord(known, at, assembled)
   mustHold(lock)
   await storage.files.put(file, context.outbox.receivers)
   await storage.record(id, { type: 'ended', status: 'uploaded', at })
@@ -178,7 +180,7 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   } finally {
     // The file is there, whatever becomes of state's knowledge of it.
     context.outbox.begin(file)
-    context.events.emit('completed', file, { ...known, status: 'uploaded', endedAt: at })
+    context.events.emit('completed', published(context.options, file), { ...known, status: 'uploaded', endedAt: at })
   }
 }
 
@@ -259,7 +261,7 @@ function requireFull(upload: Upload): void {
   })
 }
 
-function fileRecord(upload: Upload, at: number, storageChecksum: string | undefined): FileRecord {
+function fileRecord(upload: Upload, at: number, { storageChecksum, key }: AssembledFile): FileRecord {
   const { manifest } = upload
   return {
     id: manifest.fileId,
@@ -272,6 +274,7 @@ function fileRecord(upload: Upload, at: number, storageChecksum: string | undefi
     uploadedAt: at,
     checksum: digestOf(upload),
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
+    ...(key === undefined ? {} : { key }),
   }
 }
 

@@ -7,6 +7,7 @@ import { type UploadEventMap, UploadEvents } from '../events.ts'
 import { heldMemory, lentMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
 import { UploadTokens } from '../upload-tokens.ts'
 import type { Context } from './context.ts'
+import { published } from './file-url.ts'
 import { keepDigest } from './keep-digest.ts'
 import { type Deliver, Outbox } from './outbox.ts'
 import { load } from './records.ts'
@@ -64,10 +65,12 @@ function tellOfEnd(outbox: Outbox, webhook: Webhook, name: keyof UploadEventMap,
   outbox.beginUnrecorded(event.id, 'webhook', (signal) => webhook.send(event, signal))
 }
 
-function receiversOf({ onCompleted, webhook }: ResolvedOptions): Map<Receiver, Deliver> {
+function receiversOf(options: ResolvedOptions): Map<Receiver, Deliver> {
+  const { onCompleted, webhook } = options
   const receivers = new Map<Receiver, Deliver>()
-  if (onCompleted !== null) receivers.set('onCompleted', (file) => onCompleted(file))
-  if (webhook !== null) receivers.set('webhook', (file, signal) => webhook.send(completedEvent(file), signal))
+  if (onCompleted !== null) receivers.set('onCompleted', (file) => onCompleted(published(options, file)))
+  if (webhook !== null)
+    receivers.set('webhook', (file, signal) => webhook.send(completedEvent(published(options, file)), signal))
   return receivers
 }
 

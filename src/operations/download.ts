@@ -10,6 +10,8 @@ import { there } from './records.ts'
 /** A finished file, and a way to its bytes. */
 export interface Download {
   readonly file: FileRecord
+  /** Where its client may fetch it himself, from a CDN or the storage; null where there is no such place. */
+  readonly url: () => Promise<string | null>
   /**
    * Opens the bytes `[start, end)`; all of them by default. The caller reads or destroys the stream.
    * @throws UploadError `FILE_NOT_FOUND` when it was removed meanwhile
@@ -36,6 +38,8 @@ export function downloadFile(context: Context, fileId: string, caller: Caller): 
 function downloadOf(context: Context, file: FileRecord): Download {
   return {
     file,
+    url: async () =>
+      file.url ?? (await context.bodies.run(async () => (await context.storage.downloadUrl?.(file.id)) ?? null)),
     open: (start = 0, end = file.size) => context.bodies.run(() => context.storage.openFile(file.id, start, end)),
   }
 }

@@ -5,6 +5,7 @@ import type { FileRecord } from '../files.ts'
 import { current } from './authorised.ts'
 import { remove } from './cancel.ts'
 import type { Context } from './context.ts'
+import { published } from './file-url.ts'
 import { load } from './records.ts'
 import { wantLogin } from './upload-token.ts'
 
@@ -36,7 +37,7 @@ export async function finishedFile(
   const known = await load(context, file.uploadId)
   const upload = known === null ? null : await orAbsent(current(context, known))
   if (upload?.status !== 'uploaded' || upload.manifest.fileId !== fileId) throw new UploadError('FILE_NOT_FOUND')
-  return file
+  return published(context.options, file)
 }
 
 /** See {@link Uploads.removeFile}. */

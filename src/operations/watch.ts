@@ -6,6 +6,7 @@ import { type GoneStatus, isGone, type Upload } from '../upload.ts'
 import { authorised } from './authorised.ts'
 import type { Context } from './context.ts'
 import { expireIfDue } from './expire.ts'
+import { published } from './file-url.ts'
 import { load } from './records.ts'
 
 /** What a watcher is told. After anything but `progress` there is nothing more to tell. */
@@ -152,7 +153,7 @@ export class Watch {
     try {
       const file = await this.#context.storage.files.get(upload.manifest.fileId)
       // Removed in this moment: its end is seen with the next look.
-      return file === null ? null : { type: 'completed', file, progress }
+      return file === null ? null : { type: 'completed', file: published(this.#context.options, file), progress }
     } catch {
       return null
     }

@@ -51,6 +51,13 @@ export interface ChunkWriter {
   abort(): Promise<void>
 }
 
+/** What a storage says of a file that it has made. */
+export interface AssembledFile {
+  readonly storageChecksum?: string
+  /** What `key` of the file's record is. */
+  readonly key?: string
+}
+
 /** A claim on an idempotency key. */
 export interface Claim {
   /** The upload that the key made, or is about to make. */
@@ -105,7 +112,7 @@ export interface Storage {
    * Makes the whole object stand under its final key. `completing` is recorded before. May be called again after a crash
    * at any point of it, and after it has succeeded.
    */
-  assemble(upload: StoredUpload): Promise<{ readonly storageChecksum?: string }>
+  assemble(upload: StoredUpload): Promise<AssembledFile>
   /** Deletes the bytes of an upload that is recorded as ended, finished file included; the manifest stays. */
   discard(upload: StoredUpload): Promise<void>
   /** Deletes what is left of an upload; it disappears in one step, and never comes back as less than it was. */
@@ -119,6 +126,11 @@ export interface Storage {
    * @throws UploadError `FILE_NOT_FOUND`
    */
   openFile(fileId: string, start: number, end: number): Promise<Readable>
+  /**
+   * An address by which whoever has it may fetch a finished file for a while, from the storage itself; null, or no such
+   * method, where files are read by {@link Storage.openFile} alone.
+   */
+  downloadUrl?(fileId: string): Promise<string | null>
   /** Claims a key, unless it was claimed after `since` (ms): then returns the claim that stands. */
   claim(key: string, claim: Claim, since: number): Promise<Claim>
   /**

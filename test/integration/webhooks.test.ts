@@ -54,6 +54,7 @@ describe('a webhook', () => {
         status: 'uploaded',
         uploadedAt: file.uploadedAt,
         checksum: sha256(HELLO),
+        key: file.id,
       },
     })
     await json.completed(id)

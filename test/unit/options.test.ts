@@ -61,6 +61,7 @@ describe('options', () => {
       beforeCreate: () => {},
       beforeComplete: () => {},
       onCompleted: () => {},
+      cdnUrl: 'https://cdn.example/a/',
       chunkSize: 7,
       maxFileSize: 1,
       memoryBudget: 11,
@@ -80,6 +81,7 @@ describe('options', () => {
     expect(resolveOptions(chosen)).toEqual({
       ...chosen,
       webhook: null,
+      cdnUrl: 'https://cdn.example/a',
       limits: storage.limits,
       onError: expect.any(Function),
     })
@@ -153,6 +155,8 @@ describe('options', () => {
     ['beforeComplete', 'no'],
     ['onCompleted', 'webhook'],
     ['webhook', 'https://app.example'],
+    ['cdnUrl', 'cdn.example'],
+    ['cdnUrl', 'https://cdn.example/?a=b'],
     ['onError', 'console'],
     ['onError', {}],
     ['now', 1],

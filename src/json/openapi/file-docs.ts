@@ -73,6 +73,11 @@ export const FILE_DOCS: Readonly<Record<string, OperationDoc>> = {
         headers: { ...HEADERS, 'Content-Range': text('Which bytes these are, and of how many.') },
         content: RANGE_OF_BYTES,
       },
+      '302': {
+        description:
+          'The bytes are elsewhere, on a CDN or in the storage. Send the same request there, without credentials.',
+        headers: { Location: text('Where.') },
+      },
       '304': NOT_MODIFIED,
     },
     errors: [...CONTENT_ERRORS, 'RANGE_NOT_SATISFIABLE'],

@@ -106,6 +106,7 @@ function isFileRecord(value: unknown): value is FileRecord {
     typeof value.contentType === 'string' &&
     isJsonObject(value.metadata) &&
     isCount(value.uploadedAt) &&
-    isStringOrNull(value.checksum)
+    isStringOrNull(value.checksum) &&
+    (value.key === undefined || typeof value.key === 'string')
   )
 }

@@ -5,7 +5,7 @@ import { type ErrorCode, UploadError } from '../../errors.ts'
 import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
-import type { ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import type { AssembledFile, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
 import { assembleUpload } from './assemble.ts'
 import { FileChunkWriter } from './chunk-writer.ts'
 import { Claims } from './claims.ts'
@@ -143,11 +143,11 @@ export class FileStorage implements Storage {
     return readUpload(this.#open().disk, upload, start, end)
   }
 
-  async assemble(upload: StoredUpload): Promise<{ readonly storageChecksum?: string }> {
+  async assemble(upload: StoredUpload): Promise<AssembledFile> {
     await this.#run(({ folders }) =>
       folders.use(mustBeId(upload.manifest.id), (folder) => folder.exclusive(() => assembleUpload(folder))),
     )
-    return {}
+    return { key: upload.manifest.fileId }
   }
 
   async discard(upload: StoredUpload): Promise<void> {

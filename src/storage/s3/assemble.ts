@@ -2,6 +2,7 @@ import { UploadError } from '../../errors.ts'
 import type { ChunkEntry, Ledger } from '../../ledger.ts'
 import { goneError, gridOf, isGone, isOpen, type StoredUpload } from '../../upload.ts'
 import { removeTails } from './chains.ts'
+import type { AssembledFile } from '../storage.ts'
 import type { S3Context } from './context.ts'
 import { isOurs, NO_BYTES, putFile } from './final-object.ts'
 import { loadUpload } from './load.ts'
@@ -13,11 +14,6 @@ import { chooseParts } from './parts.ts'
 import { agrees, type ClosedGrid } from './rebuild.ts'
 import { isInvalidPart } from './s3-error.ts'
 import { compositeOf } from './sha256.ts'
-
-/** What is told of a file that was made. */
-export interface AssembledFile {
-  readonly storageChecksum?: string
-}
 
 /** Makes the whole object of an upload stand under its final key. See {@link Storage.assemble}. */
 export async function assembleUpload(context: S3Context, given: StoredUpload): Promise<AssembledFile> {
@@ -34,7 +30,8 @@ export async function assembleUpload(context: S3Context, given: StoredUpload): P
     context.assembled.set(place.id, { size: grid.size, chunks: many ? null : packChunks(upload.ledger) })
   }
   const isComposite = place.multipart !== null && grid.size > 0
-  return isComposite ? { storageChecksum: compositeOf(digestsOf(upload.ledger)) } : {}
+  const { key } = place
+  return isComposite ? { storageChecksum: compositeOf(digestsOf(upload.ledger)), key } : { key }
 }
 
 /** The upload with all of its chunks: as it was given, or else as the bucket knows it. */

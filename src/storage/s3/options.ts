@@ -16,6 +16,13 @@ export interface FileToStore {
   readonly metadata: { readonly [key: string]: Json }
 }
 
+/** A finished file whose address is to be signed. */
+export interface FileToFetch {
+  readonly bucket: string
+  readonly key: string
+  readonly fileId: string
+}
+
 /** In what an S3-compatible storage differs from AWS. */
 export interface S3Dialect {
   /**
@@ -55,6 +62,13 @@ export interface S3StorageOptions {
    * @default `{prefix}files/{fileId}/{uploadId}`
    */
   readonly key?: (file: FileToStore) => string
+  /**
+   * Signs an address by which a client fetches a finished file from the storage itself, for a while: downloads over the JSON
+   * API are redirected to it. With `@aws-sdk/s3-request-presigner`: `({ bucket, key }) => getSignedUrl(client, new
+   * GetObjectCommand({ Bucket: bucket, Key: key }), { expiresIn: 900 })`.
+   * @default the bytes pass through this process
+   */
+  readonly downloadUrl?: (file: FileToFetch) => string | Promise<string>
   /** Most chunks of one upload, up to what the dialect allows. @default 10_000 */
   readonly maxChunks?: number
   /** In what the storage differs from AWS. @default as AWS */
@@ -75,6 +89,7 @@ export interface ResolvedS3Options {
   readonly bucket: string
   readonly keys: Keys
   readonly key: ((file: FileToStore) => string) | null
+  readonly downloadUrl: ((file: FileToFetch) => string | Promise<string>) | null
   readonly limits: GridLimits
   readonly checksums: boolean
   readonly conditionalWrites: boolean
@@ -89,18 +104,21 @@ const MIB = 1024 * 1024
 /** @throws TypeError naming the option that is wrong */
 export function resolveS3Options(options: S3StorageOptions): ResolvedS3Options {
   const { client, bucket, prefix = 'holdfast/', dialect = {}, maxChunks, key = null, onWarning = () => {} } = options
+  const { downloadUrl = null } = options
   if (typeof client?.send !== 'function') throw new TypeError('client must be an S3Client.')
   if (typeof bucket !== 'string' || bucket === '') throw new TypeError('bucket must be the name of a bucket.')
   if (typeof prefix !== 'string' || (prefix !== '' && !/^[^/].*\/$/s.test(prefix))) {
     throw new TypeError(`prefix must be empty, or end with a slash and not begin with one: ${JSON.stringify(prefix)}`)
   }
   if (key !== null && typeof key !== 'function') throw new TypeError('key must be a function.')
+  if (downloadUrl !== null && typeof downloadUrl !== 'function') throw new TypeError('downloadUrl must be a function.')
   const maxParts = count('dialect.maxParts', dialect.maxParts ?? 10_000)
   return {
     client,
     bucket,
     keys: new Keys(prefix),
     key,
+    downloadUrl,
     limits: {
       minChunkSize: count('dialect.minPartSize', dialect.minPartSize ?? 5 * MIB),
       maxChunkSize: count('dialect.maxPartSize', dialect.maxPartSize ?? 5 * 1024 * MIB),

@@ -58,7 +58,7 @@ function mustBeOurs(facts: ObjectFacts, id: string): void {
  * @throws UploadError `FILE_NOT_FOUND`
  */
 export async function openFile(context: S3Context, fileId: string, start: number, end: number): Promise<Readable> {
-  const file = await locate(context, fileId)
+  const file = await locateFile(context, fileId)
   const check = (facts: ObjectFacts) => mustBeOurs(facts, file.uploadId)
   try {
     if (start >= end) {
@@ -100,7 +100,7 @@ async function openRange(
 }
 
 /** Where a finished file is. Keys never change, so what was seen once is enough; the object itself has the last word. */
-async function locate(
+export async function locateFile(
   context: S3Context,
   fileId: string,
 ): Promise<{ readonly key: string; readonly uploadId: string }> {

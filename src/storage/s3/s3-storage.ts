@@ -5,8 +5,8 @@ import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import { MemoryHold } from '../memory-hold.ts'
-import type { ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
-import { type AssembledFile, assembleUpload } from './assemble.ts'
+import type { AssembledFile, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import { assembleUpload } from './assemble.ts'
 import { S3ChunkWriter } from './chunk-writer.ts'
 import { claimKey, sweepClaims } from './claims.ts'
 import { S3Context } from './context.ts'
@@ -17,7 +17,7 @@ import { loadUpload } from './load.ts'
 import { resolveS3Options, type S3StorageOptions } from './options.ts'
 import { defendChunk } from './parts.ts'
 import { prepareBucket } from './prepare.ts'
-import { openFile, readUpload } from './reading.ts'
+import { locateFile, openFile, readUpload } from './reading.ts'
 import { recordChange } from './records.ts'
 import { discardUpload, forgetUpload } from './removal.ts'
 import { storageError } from './s3-error.ts'
@@ -142,6 +142,14 @@ export class S3Storage implements Storage {
       if (!isId(fileId)) throw new UploadError('FILE_NOT_FOUND')
       return await openFile(this.#context, fileId, start, end)
     })
+  }
+
+  async downloadUrl(fileId: string): Promise<string | null> {
+    const { options } = this.#context
+    const { downloadUrl } = options
+    if (downloadUrl === null || !isId(fileId)) return null
+    const { key } = await this.#run(() => locateFile(this.#context, fileId))
+    return await downloadUrl({ bucket: options.bucket, key, fileId })
   }
 
   async claim(key: string, claim: Claim, since: number): Promise<Claim> {

@@ -22,7 +22,7 @@ async function ask(headers: IncomingHttpHeaders, method: 'GET' | 'HEAD' = 'GET',
     opened += 1
     return Readable.from([BYTES.slice(start, end)])
   }
-  const reply = await downloadReply({ file, open }, { method, headers })
+  const reply = await downloadReply({ file, open, url: async () => null }, { method, headers })
   return { reply, opened } satisfies Asked
 }
 

@@ -2,6 +2,9 @@ import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createUploads, type Uploads } from '../../../src/index.ts'
 import { FileStorage, inspectUpload } from '../../../src/storage/file/index.ts'
+import { S3Storage } from '../../../src/storage/s3/index.ts'
+import { S3Place } from '../../support/s3-place.ts'
+import { describeWithS3 } from '../../support/services/s3.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const CALLER = { principal: null } as const
@@ -61,5 +64,40 @@ describe('filesExpireAfterMs', () => {
     clock.now += 100 * 365 * 24 * HOUR
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect((await uploads.find(id, CALLER)).status).toBe('uploaded')
+  })
+})
+
+describeWithS3('filesExpireAfterMs in a bucket', () => {
+  it('ends a finished file when its time is over, of which nothing but the tombstone is left', {
+    timeout: 30_000,
+  }, async () => {
+    const place = await S3Place.make()
+    const { client } = place
+    const clock = { now: Date.now() }
+    const options = { now: () => clock.now, sweepIntervalMs: 50, filesExpireAfterMs: HOUR }
+    const uploads = createUploads({ storage: new S3Storage({ client, bucket: place.bucket }), ...options })
+    await uploads.open()
+    onTestFinished(async () => {
+      await uploads.close()
+      await place.leave()
+    })
+    const { id, fileId } = await finishedFile(uploads)
+    clock.now += HOUR - 1
+    expect((await uploads.file(fileId, CALLER)).size).toBe(3)
+
+    clock.now += 1
+    const gone = { code: 'UPLOAD_EXPIRED' }
+    await vi.waitUntil(
+      () =>
+        uploads.find(id, CALLER).then(
+          () => false,
+          () => true,
+        ),
+      { timeout: 20_000 },
+    )
+    await expect(uploads.find(id, CALLER)).rejects.toMatchObject(gone)
+    await expect(uploads.file(fileId, CALLER)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+    await vi.waitUntil(async () => !(await place.keys()).some((key) => key.includes('/files/')), { timeout: 20_000 })
+    expect(await place.keys()).toEqual([`holdfast/records/${fileId}`, `holdfast/uploads/${id}/manifest`])
   })
 })

@@ -191,6 +191,19 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
   },
   JWT_ISSUER: { unset: null, right: [['https://id.example/', 'https://id.example/']], wrong: [' '] },
   JWT_AUDIENCE: { unset: null, right: [['uploads', 'uploads']], wrong: [' '] },
+  CDN_URL: {
+    unset: null,
+    right: [['https://cdn.example/files/', 'https://cdn.example/files']],
+    wrong: ['cdn.example', 'ftp://cdn.example', 'https://cdn.example?a=1', ' '],
+  },
+  S3_PRESIGNED_FOR: {
+    unset: null,
+    right: [
+      ['90s', 90_000],
+      ['7d', 7 * DAY],
+    ],
+    wrong: ['on', '500ms', '1500ms', '8d', '0s', '15'],
+  },
   WEBHOOK_URL: {
     unset: null,
     right: [['https://app.example/hooks?k=1', 'https://app.example/hooks?k=1']],
