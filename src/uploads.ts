@@ -260,6 +260,8 @@ export type {
   CompleteInput,
   Completed,
   CreatedUpload,
+  Completed,
+  CompleteInput,
   Download,
   Idempotency,
   News,
