@@ -257,11 +257,9 @@ export function createUploads(options: UploadsOptions): Uploads {
 export type {
   AppendInput,
   ChunkInput,
-  CompleteInput,
   Completed,
+  CompleteInput,
   CreatedUpload,
-  Completed,
-  CompleteInput,
   Download,
   Idempotency,
   News,

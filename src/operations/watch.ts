@@ -188,7 +188,7 @@ function factsOf({ status, size, ledger }: Upload): string {
 /** See {@link Uploads.watch}. */
 export function watch(context: Context, id: string, caller: Caller): Promise<Watch> {
   return context.bodies.run(async () => {
-    await authorised(context, id, 'read', caller)
+    await authorised(context, id, 'read', caller, { afterEnd: true })
     return new Watch(context, id)
   })
 }
