@@ -15,6 +15,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   413: 'BODY_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
   423: 'UPLOAD_LOCKED',
+  429: 'RATE_LIMITED',
   503: 'STATE_UNAVAILABLE',
 }
 

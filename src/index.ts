@@ -12,9 +12,11 @@ export type { ErrorCode, ErrorEntry, UploadErrorOptions } from './errors.ts'
 export type { FailedUpload, UploadEventMap, UploadEvents } from './events.ts'
 export type { FileRecord, FileRepository } from './files.ts'
 export { MemoryState } from './state/memory.ts'
+export type { Rate, RateCounter } from './state/rate-counter.ts'
 export type { UploadsOptions } from './options.ts'
 export { formatDuration, type Progress } from './progress.ts'
 export { parseSize } from './size.ts'
+export { parseTypePattern } from './media-types.ts'
 export { createUploads, Uploads } from './uploads.ts'
 export type {
   AppendInput,
@@ -24,7 +26,9 @@ export type {
   CreatedUpload,
   Download,
   Idempotency,
+  ListInput,
   News,
+  OpenPage,
   Settled,
   TokenBearer,
   UploadsStats,

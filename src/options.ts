@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import { ownerMay, type Authenticate, type Authorize } from './access.ts'
 import type { FileRecord } from './files.ts'
 import { type GridLimits, MIB } from './grid.ts'
+import { parseTypePattern } from './media-types.ts'
 import { parseSize } from './size.ts'
 import { MemoryState } from './state/memory.ts'
 import type { State } from './state/state.ts'
@@ -52,8 +53,30 @@ export interface UploadsOptions {
   readonly cdnUrl?: string
   /** Size of a chunk where the client asks for none: bytes, or a text such as '5MiB'. @default 5 MiB */
   readonly chunkSize?: number | string
+  /**
+   * The smallest chunk that a client may ask for: bytes, or a text. Many small ones are much work for few bytes; a client that
+   * sends such has a reason, so that only a server that is open to the world needs a limit. @default what the storage takes
+   */
+  readonly minChunkSize?: number | string
   /** Size of the largest file: bytes, or a text such as '50GiB'. @default none */
   readonly maxFileSize?: number | string
+  /**
+   * Types of the files that are taken, as they are declared: `image/png`, or with a wildcard `image/*`. A file of which nothing
+   * is declared is an `application/octet-stream`. @default all
+   */
+  readonly allowedTypes?: readonly string[]
+  /**
+   * Whether a file's first bytes must be of a type allowed too. They are looked at as the file is made; one that is something
+   * else ends its upload as `failed`. What has no mark to be known by (texts) is taken for what it was declared as. @default false
+   */
+  readonly sniffTypes?: boolean
+  /** How many unfinished uploads a principal may have at a time. Who is not asked who he is has no quota. @default any number */
+  readonly maxUploadsPerUser?: number
+  /**
+   * Bytes of a principal's unfinished uploads together, or a text such as '50GiB'. The whole of a file counts from its
+   * creation to its end; where its length is not known, what has come of it and the chunk that is coming. @default any number
+   */
+  readonly maxBytesPerUser?: number | string
   /**
    * Memory for all bodies on their way to storage together: bytes, or a text such as '256MiB'. All have the same share of
    * it; where that would be too little for one more, it waits its turn, unread. @default 256 MiB
@@ -86,6 +109,11 @@ export interface UploadsOptions {
    * none. @default 60 s
    */
   readonly idleTimeoutMs?: number
+  /**
+   * The least that a body must bring while others wait for memory, bytes a second, over half of `idleTimeoutMs` and at most
+   * 30 s; one that is slower is ended, and what it brought is kept. 0 for none. @default 1024
+   */
+  readonly minBytesPerSecond?: number
   /** How often everything is swept, ms. @default 1 h */
   readonly sweepIntervalMs?: number
   /** Told of what went wrong where no client waits for an answer. @default does nothing */
@@ -104,7 +132,11 @@ export type ResolvedOptions = Required<
     | 'webhook'
     | 'cdnUrl'
     | 'chunkSize'
+    | 'minChunkSize'
     | 'maxFileSize'
+    | 'allowedTypes'
+    | 'maxUploadsPerUser'
+    | 'maxBytesPerUser'
     | 'memoryBudget'
     | 'spoolBudget'
     | 'filesExpireAfterMs'
@@ -117,6 +149,10 @@ export type ResolvedOptions = Required<
   readonly cdnUrl: string | null
   readonly chunkSize: number
   readonly maxFileSize: number | null
+  /** As they are compared. */
+  readonly allowedTypes: readonly string[] | null
+  readonly maxUploadsPerUser: number | null
+  readonly maxBytesPerUser: number | null
   readonly memoryBudget: number
   readonly spoolBudget: number
   readonly filesExpireAfterMs: number | null
@@ -140,7 +176,9 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
   const memoryBudget = size('memoryBudget', options.memoryBudget ?? 256 * MIB)
   const spoolBudget = size('spoolBudget', options.spoolBudget ?? 4 * 1024 * MIB)
   const onError = harmless(func('onError', options.onError, () => {}))
-  const limits = storage.holdsChunks ? heldLimits(storage.limits, memoryBudget, spoolBudget) : storage.limits
+  const stored = storage.holdsChunks ? heldLimits(storage.limits, memoryBudget, spoolBudget) : storage.limits
+  const limits =
+    options.minChunkSize === undefined ? stored : raised(stored, size('minChunkSize', options.minChunkSize))
   const resolved: ResolvedOptions = {
     storage,
     state: options.state === undefined ? new MemoryState() : object('state', options.state),
@@ -153,6 +191,11 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     cdnUrl: options.cdnUrl === undefined ? null : httpUrl('cdnUrl', options.cdnUrl),
     chunkSize: size('chunkSize', options.chunkSize ?? Math.max(5 * MIB, limits.minChunkSize)),
     maxFileSize: options.maxFileSize === undefined ? null : size('maxFileSize', options.maxFileSize),
+    allowedTypes: options.allowedTypes === undefined ? null : types('allowedTypes', options.allowedTypes),
+    sniffTypes: flag('sniffTypes', options.sniffTypes ?? false),
+    maxUploadsPerUser:
+      options.maxUploadsPerUser === undefined ? null : positive('maxUploadsPerUser', options.maxUploadsPerUser),
+    maxBytesPerUser: options.maxBytesPerUser === undefined ? null : size('maxBytesPerUser', options.maxBytesPerUser),
     memoryBudget,
     spoolDirectory: text('spoolDirectory', options.spoolDirectory ?? tmpdir()),
     spoolBudget,
@@ -165,17 +208,30 @@ export function resolveOptions(options: UploadsOptions): ResolvedOptions {
     tombstoneMs: positive('tombstoneMs', options.tombstoneMs ?? 24 * HOUR),
     lockWaitMs: timer('lockWaitMs', options.lockWaitMs ?? 10_000),
     idleTimeoutMs: timer('idleTimeoutMs', options.idleTimeoutMs ?? 60_000),
+    minBytesPerSecond:
+      options.minBytesPerSecond === 0 ? 0 : positive('minBytesPerSecond', options.minBytesPerSecond ?? 1024),
     sweepIntervalMs: timer('sweepIntervalMs', options.sweepIntervalMs ?? HOUR),
     onError,
     now: func('now', options.now, Date.now),
   }
+  if (resolved.sniffTypes && resolved.allowedTypes === null) {
+    throw new TypeError('holdfast: the option `sniffTypes` needs `allowedTypes`: it says which types are allowed')
+  }
   const { minChunkSize, maxChunkSize } = limits
   if (resolved.chunkSize < minChunkSize || resolved.chunkSize > maxChunkSize) {
     throw new TypeError(
-      `holdfast: the option \`chunkSize\` is ${resolved.chunkSize}; this storage takes ${minChunkSize} to ${maxChunkSize} bytes`,
+      `holdfast: the option \`chunkSize\` is ${resolved.chunkSize}; chunks of ${minChunkSize} to ${maxChunkSize} bytes are taken`,
     )
   }
   return Object.freeze(resolved)
+}
+
+/** The limits with a floor of the application's own. */
+function raised(limits: GridLimits, floor: number): GridLimits {
+  if (floor <= limits.maxChunkSize) return { ...limits, minChunkSize: Math.max(limits.minChunkSize, floor) }
+  throw new TypeError(
+    `holdfast: the option \`minChunkSize\` is ${floor}; this storage takes chunks of at most ${limits.maxChunkSize} bytes`,
+  )
 }
 
 /** A chunk that is held whole cannot be larger than the room there is for one; and one alone must not take all the files. */
@@ -215,6 +271,22 @@ function size(name: string, value: number | string): number {
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
   throw new TypeError(`holdfast: the option \`${name}\` must be ${allowed.join(' or ')}, not ${JSON.stringify(value)}`)
+}
+
+function flag(name: string, value: boolean): boolean {
+  if (typeof value === 'boolean') return value
+  throw new TypeError(`holdfast: the option \`${name}\` must be true or false, not ${String(value)}`)
+}
+
+function types(name: string, value: readonly string[]): readonly string[] {
+  const patterns = Array.isArray(value)
+    ? value.map((text) => (typeof text === 'string' ? parseTypePattern(text) : null))
+    : []
+  const right = patterns.filter((pattern) => pattern !== null)
+  if (right.length > 0 && right.length === patterns.length) return right
+  throw new TypeError(
+    `holdfast: the option \`${name}\` must be a list of types such as image/png or image/*, not ${JSON.stringify(value)}`,
+  )
 }
 
 function text(name: string, value: string): string {

@@ -13,15 +13,16 @@ import type { Context } from './operations/context.ts'
 import { createContext } from './operations/create-context.ts'
 import { download, downloadFile, type Download } from './operations/download.ts'
 import { finishedFile, removeFile } from './operations/finished-file.ts'
+import { DEFAULT_LIST, listOpen, MAX_LIST, type ListInput, type OpenPage } from './operations/list-open.ts'
 import { progress, resume } from './operations/progress.ts'
 import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
 import { stats, type UploadsStats } from './operations/stats.ts'
 import { there } from './operations/records.ts'
-import { Sweeper } from './operations/sweep.ts'
 import { redeem, type TokenBearer } from './operations/upload-token.ts'
 import { type News, watch, type Watch } from './operations/watch.ts'
 import type { UploadsOptions } from './options.ts'
 import type { Progress } from './progress.ts'
+import type { RateCounter } from './state/rate-counter.ts'
 import type { Upload } from './upload.ts'
 
 /**
@@ -30,7 +31,6 @@ import type { Upload } from './upload.ts'
  */
 export class Uploads {
   readonly #context: Context
-  readonly #sweeper: Sweeper
   readonly #clock: () => number
   #opened = false
   #closed: Promise<void> = Promise.resolve()
@@ -39,7 +39,6 @@ export class Uploads {
   constructor(options: UploadsOptions) {
     this.#context = createContext(options)
     this.#clock = options.now ?? Date.now
-    this.#sweeper = new Sweeper(this.#context)
   }
 
   /** What happens to uploads, as typed events. */
@@ -50,6 +49,11 @@ export class Uploads {
   /** The option of that name, for adapters; null where nobody is to be asked. */
   get authenticate(): Authenticate | null {
     return this.#context.options.authenticate
+  }
+
+  /** Counts requests for all processes, for adapters; null where this one is all there are. */
+  get rateCounter(): RateCounter | null {
+    return this.#context.state.rates
   }
 
   /** Largest file, bytes, or null. */
@@ -69,7 +73,7 @@ export class Uploads {
 
   /** What this process is doing, for metrics. Costs next to nothing. */
   stats(): UploadsStats {
-    return stats(this.#context, this.#sweeper.stats)
+    return stats(this.#context, this.#context.sweeper.stats)
   }
 
   /** Whether {@link Uploads.close} has begun. */
@@ -86,7 +90,7 @@ export class Uploads {
     await options.storage.open()
     await options.state.open(this.#clock)
     this.#opened = true
-    this.#sweeper.start()
+    this.#context.sweeper.start()
   }
 
   /**
@@ -99,7 +103,7 @@ export class Uploads {
 
   /**
    * Begins an upload. With the same idempotency key, principal and input as within the last 24 h: the upload begun then.
-   * @throws UploadError `INVALID_REQUEST`, `FILE_TOO_LARGE`, `FORBIDDEN`, `IDEMPOTENCY_KEY_REUSED`
+   * @throws UploadError `INVALID_REQUEST`, `FILE_TOO_LARGE`, `QUOTA_EXCEEDED`, `FORBIDDEN`, `IDEMPOTENCY_KEY_REUSED`
    */
   create(input: CreateInput, caller: Caller, idempotency?: Idempotency): Promise<CreatedUpload> {
     return create(this.#context, input, caller, idempotency)
@@ -169,6 +173,15 @@ export class Uploads {
   }
 
   /**
+   * The caller's unfinished uploads that it may read, the newest first.
+   * @throws UploadError `UNAUTHENTICATED` where nobody is asked who he is; `INVALID_REQUEST`; `STATE_UNAVAILABLE` while they
+   * are being looked up in storage
+   */
+  list(input: ListInput, caller: Caller): Promise<OpenPage> {
+    return listOpen(this.#context, input, caller)
+  }
+
+  /**
    * Makes the file of a full ledger. Idempotent.
    * @throws UploadError `CHUNKS_MISSING` (details.missing), `CHECKSUM_MISMATCH`, `UPLOAD_LOCKED`, 410 codes
    */
@@ -233,11 +246,11 @@ export class Uploads {
     await storage.drain().catch((error: unknown) => onError(error, 'saying that this process shuts down'))
   }
 
-  async #close({ bodies, digests, options, outbox }: Context): Promise<void> {
+  async #close({ bodies, digests, options, outbox, sweeper }: Context): Promise<void> {
     if (this.#opened) await this.#sayDraining()
     // Digests first: a completion that waits for one would be waited for in vain.
     await digests.stop()
-    await this.#sweeper.stop()
+    await sweeper.stop()
     outbox.drain()
     await bodies.settled()
     await outbox.settled()
@@ -254,6 +267,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   return new Uploads(options)
 }
 
+export { DEFAULT_LIST, MAX_LIST }
 export type {
   AppendInput,
   ChunkInput,
@@ -262,7 +276,9 @@ export type {
   CreatedUpload,
   Download,
   Idempotency,
+  ListInput,
   News,
+  OpenPage,
   Settled,
   TokenBearer,
   UploadsStats,

@@ -10,6 +10,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createUploads, type Authenticate, type Uploads, type UploadsOptions } from '../../src/index.ts'
 import { Faces, type FaceOptions } from '../faces.ts'
 import { rememberFaces } from './framework-errors.ts'
+import { checkRateLimit, type RateLimitOptions } from './rate-limit.ts'
 import { type Middleware, registerFaces } from './register-faces.ts'
 
 export { frameworkErrors } from './framework-errors.ts'
@@ -17,6 +18,7 @@ export { openApiDocument, type OpenApiOptions } from '../openapi-document.ts'
 export type { OpenApiDocument } from '../../src/json/index.ts'
 export type { CorsOptions } from '../cors.ts'
 export type { FaceOptions }
+export type { RateLimitOptions }
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -31,6 +33,11 @@ export interface HoldfastFaceOptions extends FaceOptions {
   readonly authenticate?: Authenticate<FastifyRequest>
   /** Express or Connect middleware that runs, in this order, ahead of both faces and of `authenticate`. @default none */
   readonly middleware?: readonly Middleware[]
+  /**
+   * How many requests a client may send to the JSON API and the finished files, chunks included; more are 429. Where state is
+   * in Redis all nodes count together. The tus face is never limited. @default as many as it likes
+   */
+  readonly rateLimit?: RateLimitOptions
 }
 
 /** Options of the plugin: uploads that the application made (and opens), or what to make them of. */
@@ -52,7 +59,8 @@ export const holdfast = fastifyPlugin(plugin, { name: 'holdfast', fastify: '5.x'
 export default holdfast
 
 async function plugin(app: FastifyInstance, options: HoldfastOptions): Promise<void> {
-  const { authenticate, middleware = [], ...rest } = options
+  const { authenticate, middleware = [], rateLimit, ...rest } = options
+  if (rateLimit !== undefined) checkRateLimit(rateLimit)
   const uploads = rest.uploads ?? createUploads(withLog(app, rest))
   const made = options.uploads === undefined
   // A prefix of the scope in which the application registers the plugin is part of every address.
@@ -67,7 +75,7 @@ async function plugin(app: FastifyInstance, options: HoldfastOptions): Promise<v
   app.addHook('preClose', () => (closing = uploads.close()))
   app.addHook('onClose', () => closing ?? uploads.close())
   const asked = authenticate === undefined ? authenticateByNode(uploads) : authenticate
-  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate: asked, middleware }))
+  app.register(async (scope) => registerFaces(scope, { faces, uploads, authenticate: asked, middleware, rateLimit }))
 }
 
 function authenticateByNode({ authenticate }: Uploads): Authenticate<FastifyRequest> | undefined {

@@ -7,6 +7,7 @@ import type { Faces, Visit } from '../faces.ts'
 import type { FaceName } from '../failures.ts'
 import { pathOfTarget } from '../paths.ts'
 import { forwardedUrl } from './forwarded-url.ts'
+import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import { sendReply } from './send-reply.ts'
 
 /** An Express or Connect middleware. What it puts on the request reaches `authenticate` as `request.raw`. */
@@ -18,6 +19,7 @@ export interface RouteContext {
   readonly uploads: Uploads
   readonly middleware: readonly Middleware[]
   readonly authenticate: Authenticate<FastifyRequest> | undefined
+  readonly rateLimit: RateLimitOptions | undefined
 }
 
 /**
@@ -38,7 +40,31 @@ export async function registerFaces(scope: FastifyInstance, context: RouteContex
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
-  for (const [face, mount] of faces.mounts) registerFace(scope, context, face, mount.slice(scope.prefix.length))
+  // A limit asks too, and whoever says who it is is asked once for each request.
+  const once = { ...context, authenticate: askedOnce(context.authenticate) }
+  const register = (parent: FastifyInstance, isMeant: (face: FaceName) => boolean): void => {
+    for (const [face, mount] of faces.mounts)
+      if (isMeant(face)) registerFace(parent, once, face, mount.slice(scope.prefix.length))
+  }
+  // tus clients start over where a HEAD is answered 429, and give up where a PATCH is: they are never limited.
+  register(scope, (face) => face === 'tus')
+  scope.register(async (limited) => {
+    const { rateLimit, uploads } = context
+    if (rateLimit !== undefined) {
+      await limitRate(limited, { limit: rateLimit, authenticate: once.authenticate, counter: uploads.rateCounter })
+    }
+    register(limited, (face) => face !== 'tus')
+  })
+}
+
+function askedOnce(authenticate: RouteContext['authenticate']): RouteContext['authenticate'] {
+  if (authenticate === undefined) return undefined
+  const asked = new WeakMap<FastifyRequest, ReturnType<Authenticate>>()
+  return (request) => {
+    const answer = asked.get(request) ?? (async () => authenticate(request))()
+    asked.set(request, answer)
+    return answer
+  }
 }
 
 function registerFace(parent: FastifyInstance, context: RouteContext, face: FaceName, mount: string): void {
@@ -58,13 +84,15 @@ function registerFace(parent: FastifyInstance, context: RouteContext, face: Face
     return send(request, reply, await faces.answer(visit))
   }
 
-  const config = { cors: foreignCors(face, faces.ownsCors) }
+  const config: object = { cors: foreignCors(face, faces.ownsCors) }
   parent.register(async (scope) => {
     // What hooks throw and the framework refuses, in the form of the face.
     scope.setErrorHandler(async (error, request, reply) =>
       send(request, reply, faces.fail({ face, raw: request.raw, requestId: request.id }, error)),
     )
     for (const { method, pattern } of faces.routesOf(face)) {
+      // The mount itself is registered below, for every method.
+      if (pattern === '/') continue
       const url = mount + pattern.replace(':id', ID_PARAMETER)
       scope.route({ method, url, exposeHeadRoute: false, config, handler })
     }

@@ -29,5 +29,11 @@ export async function sendReply(
   // Not null, which Fastify would send as JSON.
   const payload = raw.method === 'HEAD' || body === null ? undefined : body
   if (answer.reason !== undefined) reply.raw.statusMessage = answer.reason
-  return reply.code(answer.status).headers(answer.headers).send(payload)
+  // A limiter knows when its window closes; without one the answer says that it is soon.
+  const waits = answer.status === 423 || answer.status === 429 ? reply.getHeader('retry-after') : undefined
+  const retryAfter = waits === undefined ? {} : { 'Retry-After': waits }
+  return reply
+    .code(answer.status)
+    .headers({ ...answer.headers, ...retryAfter })
+    .send(payload)
 }

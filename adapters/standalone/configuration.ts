@@ -71,6 +71,13 @@ function checkTogether(configuration: Configuration, labelOf: (name: VariableNam
     throw wrong(labelOf('METRICS_PORT'), String(configuration.METRICS_PORT), 'a port other than PORT')
   }
   checkStorage(configuration, labelOf)
+  const { CHUNK_SIZE, MIN_CHUNK_SIZE } = configuration
+  if (MIN_CHUNK_SIZE !== null && MIN_CHUNK_SIZE > CHUNK_SIZE) {
+    throw wrong(labelOf('MIN_CHUNK_SIZE'), `${MIN_CHUNK_SIZE}`, `CHUNK_SIZE, which is ${CHUNK_SIZE}, at most`)
+  }
+  if (configuration.SNIFF_TYPES && configuration.ALLOWED_TYPES === null) {
+    throw wrong(labelOf('SNIFF_TYPES'), 'on', 'off, unless ALLOWED_TYPES names types')
+  }
   checkWebhook(configuration, labelOf)
   if (CORS_CREDENTIALS && typeof CORS_ORIGINS === 'string') {
     throw wrong(

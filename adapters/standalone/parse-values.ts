@@ -1,4 +1,4 @@
-import { parseSize as sizeOf } from '../../src/index.ts'
+import { parseSize as sizeOf, parseTypePattern } from '../../src/index.ts'
 
 /** What a parser answers for a text that it does not allow. */
 export const WRONG = Symbol('wrong')
@@ -31,6 +31,24 @@ export const parseTimer: Parse<number> = (text) => {
 
 /** A positive whole number. */
 export const parseCount: Parse<number> = (text) => scaled(/^([0-9]+)()$/, text, { '': 1 })
+
+/** A whole number, which may be 0. */
+export const parseWhole: Parse<number> = (text) => (text === '0' ? 0 : parseCount(text))
+
+/** A count in a time: `100/1m`. */
+export const parseRate: Parse<{ readonly max: number; readonly windowMs: number }> = (text) => {
+  const [count = '', duration = '', ...more] = text.split('/')
+  const max = parseCount(count)
+  const windowMs = parseTimer(duration)
+  return max === WRONG || windowMs === WRONG || more.length > 0 ? WRONG : { max, windowMs }
+}
+
+/** Media types, and wildcards for their subtypes: `image/*,application/pdf`. */
+export const parseTypes: Parse<readonly string[]> = (text) => {
+  const patterns = text.split(',').map(parseTypePattern)
+  const right = patterns.filter((pattern) => pattern !== null)
+  return right.length === patterns.length ? right : WRONG
+}
 
 /** A TCP port; 0 asks the system for a free one. */
 export const parsePort: Parse<number> = (text) =>

@@ -12,6 +12,7 @@ import { securitySchemes } from './authentication/security-schemes.ts'
 import { accessWarnings } from './authentication/warnings.ts'
 import { createClientErrorHandler } from './client-errors.ts'
 import { createCloser } from './close-app.ts'
+import { coreOptions } from './core-options.ts'
 import type { Configuration } from './configuration.ts'
 import { registerDocumentation } from './documentation/register-documentation.ts'
 import { registerHealth } from './health.ts'
@@ -30,23 +31,14 @@ import { listenError, storageError } from './start-errors.ts'
  * @throws Error in one line, for the operator, when storage or the address cannot be had
  */
 export async function startServer(configuration: Configuration, log: FastifyBaseLogger): Promise<() => Promise<void>> {
-  const { HOST, PORT, METRICS_PORT, MAX_FILE_SIZE, FILES_EXPIRE_AFTER, SPOOL_DIR, TUS_PATH, API_PREFIX } = configuration
+  const { HOST, PORT, METRICS_PORT, TUS_PATH, API_PREFIX } = configuration
   const authenticate = await createAuthentication(configuration)
   const metrics = createMetrics()
   const services = await createServices(configuration, log, metrics)
   const uploads = createUploads({
     storage: services.storage,
     state: services.state,
-    chunkSize: configuration.CHUNK_SIZE,
-    ...(MAX_FILE_SIZE === null ? {} : { maxFileSize: MAX_FILE_SIZE }),
-    expiresAfterMs: configuration.EXPIRES_AFTER,
-    maxLifetimeMs: configuration.MAX_LIFETIME,
-    ...(FILES_EXPIRE_AFTER === null ? {} : { filesExpireAfterMs: FILES_EXPIRE_AFTER }),
-    memoryBudget: configuration.MEMORY_BUDGET,
-    ...(SPOOL_DIR === null ? {} : { spoolDirectory: SPOOL_DIR }),
-    spoolBudget: configuration.SPOOL_BUDGET,
-    fileChecksum: configuration.FILE_CHECKSUM,
-    idleTimeoutMs: configuration.IDLE_TIMEOUT,
+    ...coreOptions(configuration),
     ...webhookOf(configuration),
     ...(configuration.CDN_URL === null ? {} : { cdnUrl: configuration.CDN_URL }),
     onError: (error, where) => log.error({ err: error }, where),
@@ -72,6 +64,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
   app.register(holdfast, {
     uploads,
     ...(authenticate === null ? {} : { authenticate }),
+    ...(configuration.RATE_LIMIT === null ? {} : { rateLimit: configuration.RATE_LIMIT }),
     ...faceOptions(configuration),
   })
   // Before anything else, and not by the plugin: a storage may have to wait for the process it takes over from, for
@@ -128,6 +121,8 @@ function createApp(log: FastifyBaseLogger, configuration: Configuration): Fastif
     return reply.code(status).headers(headers).send(body)
   })
   completeRequestLog(app)
+  // By itself Node lets headers beyond the 2,000th be missing in silence; how large they are together it bounds anyway.
+  app.server.maxHeadersCount = 0
   return app
 }
 

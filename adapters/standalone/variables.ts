@@ -17,10 +17,13 @@ import {
   parseDuration,
   parseOneOf,
   parsePort,
+  parseRate,
   parseSize,
   parseSwitch,
   parseText,
   parseTimer,
+  parseTypes,
+  parseWhole,
 } from './parse-values.ts'
 import { variable, type Variable } from './variable.ts'
 
@@ -164,6 +167,13 @@ const STATE = {
 
 const UPLOADS = {
   CHUNK_SIZE: variable({ default: '5MiB', ...SIZE, about: 'bytes of a chunk', parse: parseSize }),
+  MIN_CHUNK_SIZE: variable({
+    default: null,
+    unset: 'what the storage takes',
+    ...SIZE,
+    about: 'smallest chunk that a client may ask for',
+    parse: parseSize,
+  }),
   MAX_CHUNKS: variable({
     default: '10000',
     value: 'COUNT',
@@ -191,6 +201,37 @@ const UPLOADS = {
     about: 'a finished file is deleted this long after its upload',
     parse: parseDuration,
   }),
+  ALLOWED_TYPES: variable({
+    default: null,
+    unset: 'any',
+    value: 'TYPES',
+    allowed: 'media types such as image/*,application/pdf, separated by commas',
+    about: 'types of the files that are taken, as they are declared; a wildcard stands for a subtype',
+    parse: parseTypes,
+  }),
+  SNIFF_TYPES: variable({
+    default: 'off',
+    value: 'on|off',
+    allowed: 'on or off; on needs ALLOWED_TYPES',
+    about: "whether a file's first bytes must be of one of ALLOWED_TYPES too",
+    parse: parseSwitch,
+  }),
+  MAX_UPLOADS_PER_USER: variable({
+    default: null,
+    unset: 'off',
+    value: 'COUNT',
+    allowed: 'a positive whole number',
+    about: 'with AUTH=jwt or AUTH=api-key: most unfinished uploads of one user at a time',
+    parse: parseCount,
+  }),
+  MAX_BYTES_PER_USER: variable({
+    default: null,
+    unset: 'off',
+    ...SIZE,
+    about:
+      "with AUTH=jwt or AUTH=api-key: most bytes of one user's unfinished uploads together, each as large as it will be",
+    parse: parseSize,
+  }),
   MEMORY_BUDGET: variable({
     default: '256MiB',
     ...SIZE,
@@ -202,6 +243,14 @@ const UPLOADS = {
     ...TIMER,
     about: 'a body that brings no byte for so long is ended; what it brought is kept',
     parse: parseTimer,
+  }),
+  MIN_BYTES_PER_SECOND: variable({
+    default: '1024',
+    value: 'BYTES',
+    allowed: 'a whole number; 0 for none',
+    about:
+      'what a body must bring at the least while others wait for MEMORY_BUDGET; a slower one is ended as a silent one is',
+    parse: parseWhole,
   }),
 } as const
 
@@ -286,6 +335,15 @@ const ACCESS = {
     about:
       "with AUTH: whether the tus Location and tusUrl carry the upload's token, which is a secret until the upload ends",
     parse: parseSwitch,
+  }),
+  RATE_LIMIT: variable({
+    default: null,
+    unset: 'off',
+    value: 'COUNT/DURATION',
+    allowed: 'a count and a duration such as 100/1m, 10/1s or 5000/1h',
+    about:
+      'most requests of one user (without AUTH of one address) to the JSON API in that time, chunks included; tus is not limited',
+    parse: parseRate,
   }),
   CORS_ORIGINS: variable({
     default: '*',

@@ -5,6 +5,7 @@ import type { Hold } from '../storage/storage.ts'
 import { GrowingHold } from './growing-hold.ts'
 import type { Holds } from './holds.ts'
 import type { MemoryBudget } from './memory-budget.ts'
+import { PaceGuard, type PacedBody } from './pace-guard.ts'
 
 /** Bytes in order, as they can be had. */
 export interface ByteSource {
@@ -58,6 +59,17 @@ export interface LiveBody extends BodySource {
 /** What a body is: an append (the tus face), or one chunk (the JSON face). */
 export type BodyKind = 'append' | 'chunk'
 
+/** What bodies are taken in by. */
+export interface BodiesOptions {
+  /** A body that brings no byte for so long has stalled, ms. */
+  readonly idleTimeoutMs: number
+  /** The least that a body must bring while others wait for memory, bytes a second; 0 for none. @default 0 */
+  readonly minBytesPerSecond?: number
+}
+
+/** The longest time over which a pace is measured, ms. */
+const LONGEST_WINDOW_MS = 30_000
+
 /** Everything under way that shutdown must wait for: bodies, which it ends, and work without one. */
 export class Bodies {
   readonly #idleTimeoutMs: number
@@ -66,14 +78,23 @@ export class Bodies {
   readonly #live = new Map<LiveBody, BodyKind>()
   /** Bytes of the bodies that have ended. */
   readonly #received = { append: 0, chunk: 0 }
+  /** Those that have a place in the memory. */
+  readonly #admitted = new Set<PacedBody>()
+  readonly #paces: PaceGuard
   #work = 0
   #draining = false
   readonly #onIdle: (() => void)[] = []
 
-  constructor(idleTimeoutMs: number, budget: MemoryBudget, holds: Holds) {
+  constructor({ idleTimeoutMs, minBytesPerSecond = 0 }: BodiesOptions, budget: MemoryBudget, holds: Holds) {
     this.#idleTimeoutMs = idleTimeoutMs
     this.#budget = budget
     this.#holds = holds
+    this.#paces = new PaceGuard({
+      minBytesPerSecond,
+      windowMs: Math.min(LONGEST_WINDOW_MS, idleTimeoutMs / 2),
+      holders: () => this.#admitted,
+      isShort: () => budget.waiting > 0 || holds.waiting > 0,
+    })
   }
 
   get draining(): boolean {
@@ -132,16 +153,23 @@ export class Bodies {
       share,
       most: this.#holds.largest,
       admit: async () => {
+        this.#paces.watch()
         await this.#unlessDraining(this.#budget.enter(gone.signal))
         admitted = true
+        this.#admitted.add(reader)
       },
-      hold: (bytes) => this.#unlessDraining(this.#holds.take(bytes, gone.signal)),
-      holdAll: (bytes) =>
-        this.#unlessDraining(
+      hold: (bytes) => {
+        this.#paces.watch()
+        return this.#unlessDraining(this.#holds.take(bytes, gone.signal))
+      },
+      holdAll: (bytes) => {
+        this.#paces.watch()
+        return this.#unlessDraining(
           bytes === null
             ? GrowingHold.begin(this.#holds, gone.signal)
             : this.#holds.take(bytes, gone.signal, bytes <= this.#holds.share),
-        ),
+        )
+      },
       stop,
       letGo: stop,
       draining: () => this.#draining,
@@ -149,6 +177,8 @@ export class Bodies {
         signal?.removeEventListener('abort', onGone)
         stream.off('close', onClose)
         reader.detach()
+        this.#admitted.delete(reader)
+        this.#paces.forget(reader)
         if (admitted) this.#budget.leave()
         if (this.#live.delete(body)) this.#received[kind] += reader.received
         this.#checkIdle()

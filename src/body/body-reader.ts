@@ -11,6 +11,14 @@ export type BodyEnd =
   /** This side ended it: another request wants the upload, or the server shuts down. */
   | 'stopped'
 
+/** How fast a body comes. */
+export interface Pace {
+  /** Bytes received so far. */
+  readonly bytes: number
+  /** How long they were waited for, ms. */
+  readonly waitedMs: number
+}
+
 /**
  * Reads a request body as the buffers it arrives in, without copying or joining them. What was received before the end,
  * whatever the end, is handed out before it.
@@ -26,6 +34,9 @@ export class BodyReader {
   #wake: (() => void) | null = null
   #timer: NodeJS.Timeout | null = null
   #attached = false
+  #waitedMs = 0
+  /** Since when it waits (on `performance.now`), or null. */
+  #waitsSince: number | null = null
 
   /** `readAhead`: bytes taken from the socket ahead of their being asked for; beyond it TCP holds the sender back. */
   constructor(stream: Readable, idleTimeoutMs: number, readAhead: () => number) {
@@ -57,6 +68,17 @@ export class BodyReader {
     const taken = this.#take(limit)
     if (this.#queued < this.#readAhead() && this.#end === null) this.#stream.resume()
     return taken
+  }
+
+  /** How fast it has come so far. */
+  get pace(): Pace {
+    const now = this.#waitsSince === null ? 0 : performance.now() - this.#waitsSince
+    return { bytes: this.#received, waitedMs: this.#waitedMs + now }
+  }
+
+  /** Ends the body as one that does not come; what was received so far can still be read. */
+  stall(): void {
+    this.#finish('stalled')
   }
 
   /** Ends the body from this side; what was received so far can still be read. */
@@ -119,8 +141,11 @@ export class BodyReader {
     return new Promise((resolve) => {
       if (this.#timer === null) this.#timer = setTimeout(() => this.#onIdle(), this.#idleTimeoutMs)
       else this.#timer.refresh()
+      this.#waitsSince = performance.now()
       this.#wake = () => {
         this.#wake = null
+        this.#waitedMs = this.pace.waitedMs
+        this.#waitsSince = null
         resolve()
       }
     })

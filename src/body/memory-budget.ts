@@ -7,9 +7,14 @@ export const LEAST_READ_AHEAD = 64 * 1024
 /** The most that a body can use, bytes: more makes nothing faster. */
 const LARGEST_SHARE = 8 * 1024 * 1024
 
+/** How many may wait at the least, and how much memory of the budget there is for each that may wait beyond that, bytes. */
+const LEAST_QUEUE = 1000
+const BUDGET_PER_WAITING = 64 * 1024
+
 /**
  * One budget of bytes for all bodies that are on their way from the socket to storage. Everybody has the same share of it;
- * where that would be too little, newcomers wait in turn, unread, and TCP holds their senders back.
+ * where that would be too little, newcomers wait in turn, unread, and TCP holds their senders back. Whoever waits costs memory
+ * too: of a crowd beyond reason the rest is told to come again.
  */
 export class MemoryBudget {
   readonly #bytes: number
@@ -47,7 +52,7 @@ export class MemoryBudget {
 
   /**
    * Takes a place, in turn. Each is given back with one {@link MemoryBudget.leave}.
-   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first
+   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first, or too many wait already
    */
   async enter(gone: AbortSignal): Promise<void> {
     if (this.#isFull() || this.#waiting.length > 0) await this.#turn(gone)
@@ -92,7 +97,11 @@ export class MemoryBudget {
       }
       const giveUp = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(enter), 1)
-        reject(new UploadError('UPLOAD_LOCKED', { message: 'The server is busy with other bodies. Try again.' }))
+        reject(busy())
+      }
+      if (this.#waiting.length >= Math.max(LEAST_QUEUE, Math.floor(this.#bytes / BUDGET_PER_WAITING))) {
+        reject(busy())
+        return
       }
       if (gone.aborted) {
         reject(new UploadError('UPLOAD_LOCKED'))
@@ -102,4 +111,8 @@ export class MemoryBudget {
       this.#waiting.push(enter)
     })
   }
+}
+
+function busy(): UploadError {
+  return new UploadError('UPLOAD_LOCKED', { message: 'The server is busy with other bodies. Try again.' })
 }

@@ -23,7 +23,7 @@ export interface JsonApiOptions {
 /** A route an adapter can register: its path is the prefix and the pattern. */
 export interface JsonRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE'
-  /** `:id` stands for the id of an upload, or of a file. */
+  /** `/` is the prefix itself; `:id` stands for the id of an upload, or of a file. */
   readonly pattern: string
 }
 

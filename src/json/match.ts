@@ -53,7 +53,7 @@ function decodeSegment(segment: string): string {
 }
 
 function fits(pattern: string, segments: readonly string[]): boolean {
-  const wanted = pattern.split('/').slice(1)
+  const wanted = pattern === '/' ? [] : pattern.split('/').slice(1)
   return (
     wanted.length === segments.length &&
     wanted.every((part, at) => (part === ':id' ? segments[at] !== '' : part === segments[at]))

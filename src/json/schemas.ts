@@ -89,6 +89,12 @@ export const Progress = Type.Object({
   expiresAt: ExpiresAt,
 })
 
+/** `data` of a list. */
+export const UploadList = Type.Object({
+  items: Type.Array(Progress, { description: 'The newest first; at most as many as were asked for.' }),
+  nextCursor: nullable(Type.String({ description: 'The `cursor` of the next page; null where there is none.' })),
+})
+
 /** `data` of a complete. */
 export const Completed = Type.Object({
   id: FileId,
@@ -143,6 +149,7 @@ export const Deleted = Cancelled
 export type Created = Static<typeof Created>
 export type Chunk = Static<typeof Chunk>
 export type Progress = Static<typeof Progress>
+export type UploadList = Static<typeof UploadList>
 export type Completed = Static<typeof Completed>
 export type File = Static<typeof File>
 export type Resumed = Static<typeof Resumed>

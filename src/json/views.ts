@@ -3,8 +3,8 @@ import { chunkCount } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
 import { formatDuration, type Progress } from '../progress.ts'
 import { gridOf, type Upload } from '../upload.ts'
-import type { CreatedUpload } from '../uploads.ts'
-import type { Chunk, Completed, Created, File, Progress as ProgressData, Resumed } from './schemas.ts'
+import type { CreatedUpload, OpenPage } from '../uploads.ts'
+import type { Chunk, Completed, Created, File, Progress as ProgressData, Resumed, UploadList } from './schemas.ts'
 
 /** `data` of an initiate. */
 export function createdView(upload: CreatedUpload, tusUrl: string) {
@@ -55,6 +55,11 @@ export function progressView(progress: Progress) {
     chunkSize: manifest.chunkSize,
     expiresAt: isoTime(expiresAt),
   } satisfies ProgressData
+}
+
+/** `data` of a list. */
+export function listView({ items, nextCursor }: OpenPage) {
+  return { items: items.map(progressView), nextCursor } satisfies UploadList
 }
 
 /** `data` of a complete. `computes`: whether a checksum that is not known is being computed. */

@@ -10,6 +10,7 @@ import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised, mayDo } from './authorised.ts'
 import { healing } from './heal.ts'
+import { reserveAhead, reserveLength } from './quota.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 import { appendable } from './verified-body.ts'
 
@@ -89,12 +90,21 @@ async function declareSize(
     const { maxChunks } = options.limits
     const { chunkSize } = upload.manifest
     if ((chunkCount({ chunkSize, size }) ?? 0) > maxChunks) throw tooLarge(chunkSize * maxChunks)
+    await reserveLength(context, upload, size)
     const change = { type: 'length', size, at: options.now() } as const
     await storage.record(id, change)
     await commit(context, upload, [change], lock)
   } finally {
     await lock.release()
   }
+}
+
+/** Reserves room for the chunk at `position`, as far as the body may fill it, where the length is not known. Returns how far. */
+async function reservedAhead({ context }: Append, upload: Upload, position: number, end: number): Promise<number> {
+  const grid = gridOf(upload)
+  const ahead = Math.min(chunkStart(grid, chunkAt(grid, position) + 1), end)
+  if (ahead > position) await reserveAhead(context, upload, ahead)
+  return ahead
 }
 
 /** Takes the body in, chunk by chunk; every byte received is durable and recorded when it returns or throws. */
@@ -104,6 +114,8 @@ async function receive(work: Append, begun: Upload, input: AppendInput): Promise
   let upload = begun
   let position = input.offset
   const end = input.contentLength === null ? Infinity : input.offset + input.contentLength
+  // Before a byte is read: the first chunk.
+  let reserved = await reservedAhead(work, upload, position, end)
   for (;;) {
     const most = mostOf(context, upload)
     const number = chunkAt(gridOf(upload), position)
@@ -112,6 +124,7 @@ async function receive(work: Append, begun: Upload, input: AppendInput): Promise
     const first = await reader.next(Math.max(1, room))
     if (first === null) break
     if (room <= 0) throw tooLarge(most)
+    if (position >= reserved) reserved = await reservedAhead(work, upload, position, end)
     // What a client that has gone has sent is kept all the same, if the chunk is free.
     const patience = body.gone.aborted ? { waitMs: 0 } : { waitMs: context.options.lockWaitMs, signal: body.gone }
     // Before the chunk, too: what is held already goes on to storage whatever this waits for.

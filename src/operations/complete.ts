@@ -4,6 +4,8 @@ import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import type { AssembledFile } from '../storage/storage.ts'
 import { digestOf, gridOf, isGone, isOpen, type Upload } from '../upload.ts'
+import { leaveAccount } from './account.ts'
+import { verifyType } from './check-type.ts'
 import { dropTransients, type Context } from './context.ts'
 import { published } from './file-url.ts'
 import { forgetUpload } from './heal.ts'
@@ -165,10 +167,10 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   requireFull(upload)
   if (isOpen(upload)) await askBeforeComplete(context, upload)
   const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
-  if (storage.readsUnfinished) await verifyDeclared(context, completing, lock)
+  if (storage.readsUnfinished) await verify(context, completing, lock)
   const assembled = await assemble(context, completing)
   // Only now can the bytes be read back. Whatever comes of it, nobody has been told of the file yet.
-  if (!storage.readsUnfinished) await verifyDeclared(context, completing, lock)
+  if (!storage.readsUnfinished) await verify(context, completing, lock)
   const at = context.options.now()
   const known = await fresh(context, id)
   const file = fileRecord(known, at, assembled)
@@ -207,6 +209,7 @@ async function commitUploaded(
 ): Promise<Upload> {
   const change = { type: 'ended', status: 'uploaded', at: file.uploadedAt } as const
   const uploaded = await commit(context, completing, [change], lock)
+  await leaveAccount(context, uploaded.manifest)
   // A digest that was kept while the record was being written found no finished file to put it into.
   const digest = digestOf(uploaded)
   if (file.checksum === null && digest !== null) await putChecksum(context, file.id, digest)
@@ -217,6 +220,12 @@ async function commitUploaded(
 async function begin(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
   await context.storage.record(upload.manifest.id, { type: 'completing' })
   return commit(context, upload, [{ type: 'completing' }], lock)
+}
+
+/** What may still end an upload whose bytes are all there. */
+async function verify(context: Context, upload: Upload, lock: UploadLock): Promise<void> {
+  await verifyType(context, upload, lock)
+  await verifyDeclared(context, upload, lock)
 }
 
 async function verifyDeclared(context: Context, upload: Upload, lock: UploadLock): Promise<void> {

@@ -8,6 +8,7 @@ import type { State } from '../state/state.ts'
 import type { UploadTokens } from '../upload-tokens.ts'
 import type { Upload } from '../upload.ts'
 import type { Outbox } from './outbox.ts'
+import type { Sweeper } from './sweep.ts'
 import type { TailHashes } from './tail-hashes.ts'
 import type { Vetoes } from './vetoes.ts'
 import type { Watches } from './watch.ts'
@@ -25,6 +26,7 @@ export interface Context {
   readonly tokens: UploadTokens
   readonly vetoes: Vetoes
   readonly watches: Watches
+  readonly sweeper: Sweeper
   readonly speeds: Map<string, Speedometer>
   /** Recoveries from storage under way, by upload id: one each. */
   readonly recoveries: Map<string, Promise<Upload | null>>

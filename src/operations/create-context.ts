@@ -11,6 +11,7 @@ import { published } from './file-url.ts'
 import { keepDigest } from './keep-digest.ts'
 import { type Deliver, Outbox } from './outbox.ts'
 import { load } from './records.ts'
+import { Sweeper } from './sweep.ts'
 import { TailHashes } from './tail-hashes.ts'
 import { Vetoes } from './vetoes.ts'
 import { Watches } from './watch.ts'
@@ -48,6 +49,7 @@ export function createContext(chosen: UploadsOptions): Context {
     tokens: new UploadTokens(() => options.storage.secret()),
     vetoes: new Vetoes(),
     watches: new Watches(),
+    sweeper: new Sweeper(() => context),
     speeds: new Map(),
     recoveries: new Map(),
     completions: new Map(),
@@ -74,18 +76,15 @@ function receiversOf(options: ResolvedOptions): Map<Receiver, Deliver> {
   return receivers
 }
 
-function createBodies({ idleTimeoutMs, memoryBudget, spoolBudget, spoolDirectory, storage }: ResolvedOptions): Bodies {
+function createBodies(options: ResolvedOptions): Bodies {
+  const { memoryBudget, spoolBudget, spoolDirectory, storage } = options
   if (storage.holdsChunks) {
     const held = heldMemory(memoryBudget)
     const budget = new MemoryBudget(memoryBudget - held, LEAST_READ_AHEAD)
-    return new Bodies(idleTimeoutMs, budget, new Holds({ memory: held, spool: spoolBudget, spoolDirectory }))
+    return new Bodies(options, budget, new Holds({ memory: held, spool: spoolBudget, spoolDirectory }))
   }
   // Here only bodies with checksums are held: they are lent what the others can spare.
   const budget = new MemoryBudget(memoryBudget)
   const held = lentMemory(memoryBudget)
-  return new Bodies(
-    idleTimeoutMs,
-    budget,
-    new Holds({ memory: held, spool: spoolBudget, spoolDirectory, lender: budget }),
-  )
+  return new Bodies(options, budget, new Holds({ memory: held, spool: spoolBudget, spoolDirectory, lender: budget }))
 }

@@ -4,7 +4,10 @@ import { checkCreateInput, DEFAULT_CONTENT_TYPE, type CreateInput } from '../cre
 import { UploadError } from '../errors.ts'
 import { chooseChunkSize, type GridLimits } from '../grid.ts'
 import { newUpload, type Manifest, type Upload } from '../upload.ts'
+import { keepAccount, leaveAccount } from './account.ts'
+import { refuseType } from './check-type.ts'
 import type { Context } from './context.ts'
+import { reserveNew } from './quota.ts'
 import { load, nextExpiry, there } from './records.ts'
 import { wantLogin } from './upload-token.ts'
 
@@ -52,13 +55,15 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
       details: { max: maxFileSize },
     })
   }
+  const contentType = input.contentType ?? DEFAULT_CONTENT_TYPE
+  refuseType(context, contentType)
   return {
     version: 1,
     id: randomUUID(),
     fileId: randomUUID(),
     owner: caller.principal?.id ?? null,
     fileName: input.fileName,
-    contentType: input.contentType ?? DEFAULT_CONTENT_TYPE,
+    contentType,
     metadata: input.metadata ?? {},
     attributes: input.attributes ?? {},
     chunkSize: chooseChunkSize(input.fileSize ?? mostDeferred(maxFileSize, limits), input.chunkSize, chunkSize, limits),
@@ -75,16 +80,28 @@ function mostDeferred(maxFileSize: number | null, { maxChunkSize, maxChunks }: G
 
 async function begin(context: Context, manifest: Manifest): Promise<Upload> {
   await context.options.beforeCreate(manifest)
-  if (!(await context.storage.create(manifest))) {
+  await reserveNew(context, manifest)
+  if (!(await made(context, manifest))) {
     // Another request with the same key was faster: its upload is the one.
     const other = await load(context, manifest.id)
     if (other === null) throw new UploadError('UPLOAD_LOCKED')
     return there(other)
   }
   const stored = newUpload(manifest)
+  await keepAccount(context, stored)
   const upload = await context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
   context.events.emit('created', upload)
   return upload
+}
+
+/** Whether this made the upload. What could not be made needs no room; if it stands after all, a merge enters it. */
+async function made(context: Context, manifest: Manifest): Promise<boolean> {
+  try {
+    return await context.storage.create(manifest)
+  } catch (error) {
+    await leaveAccount(context, manifest)
+    throw error
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type ErrorCode, isUploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { isOpen, type Change, type GoneStatus, type Upload } from '../upload.ts'
+import { leaveAccount } from './account.ts'
 import { dropTransients, type Context } from './context.ts'
 import { commit, learn, load, mustHold } from './records.ts'
 
@@ -77,6 +78,7 @@ export async function end(
   const ofFile = upload.status === 'uploaded' ? ({ ofFile: true } as const) : {}
   const change = { type: 'ended', status, at: context.options.now(), ...ofFile } as const
   const ended = await recordEnd(context, upload, change, lock)
+  await leaveAccount(context, upload.manifest)
   dropTransients(context, upload.manifest.id)
   context.digests.drop(upload.manifest.id)
   if (status === 'failed') context.events.emit(status, { ...ended, code })

@@ -29,7 +29,8 @@ export async function resume(context: Context, id: string, caller: Caller): Prom
   })
 }
 
-function withSpeed(context: Context, upload: Upload): Progress {
+/** The progress of an upload, with the speed at which this process sees it grow. */
+export function withSpeed(context: Context, upload: Upload): Progress {
   const meter = context.speeds.get(upload.manifest.id)
   return progressOf(upload, meter?.bytesPerSecond(context.options.now()) ?? 0)
 }

@@ -5,7 +5,7 @@ import type { LiveBody } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
 import { BodyChecksums, verifyChecksums, type DeclaredChecksums } from '../checksum/body-checksum.ts'
 import { isUploadError, UploadError } from '../errors.ts'
-import { chunkCount, chunkLength, isChunkNumber } from '../grid.ts'
+import { chunkCount, chunkLength, chunkStart, isChunkNumber } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
 import type { LockRequest, UploadLock } from '../locks/locker.ts'
 import type { Hold } from '../storage/storage.ts'
@@ -14,6 +14,7 @@ import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
 import { healing } from './heal.ts'
 import { wantsDigest } from './keep-digest.ts'
+import { reserveAhead } from './quota.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 import { agrees, chunkChange, type StoredBytes, tailOf } from './stored-chunk.ts'
 
@@ -110,6 +111,7 @@ async function resent(
 }
 
 async function store(context: Context, seen: Upload, input: ChunkInput, body: LiveBody): Promise<StoredChunk> {
+  await reserveAhead(context, seen, chunkStart(gridOf(seen), input.number + 1))
   // Before the lock, too.
   const hold = context.storage.holdsChunks ? await body.hold(chunkLength(gridOf(seen), input.number), 0) : null
   try {

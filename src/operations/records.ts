@@ -3,6 +3,7 @@ import type { LockRequest, UploadLock } from '../locks/locker.ts'
 import { Speedometer } from '../speedometer.ts'
 import { goneError, isGone, type Change, type StoredUpload, type Upload } from '../upload.ts'
 import type { CommitOptions, FindOptions } from '../state/state.ts'
+import { keepAccount } from './account.ts'
 import type { Context } from './context.ts'
 
 /** How many uploads' speeds are remembered. */
@@ -46,7 +47,9 @@ export function recover(context: Context, id: string): Promise<Upload | null> {
 /** Merges what storage knows by now, where it has just said something that state does not know yet. */
 export async function learn(context: Context, id: string): Promise<Upload | null> {
   const stored = await context.storage.load(id)
-  return stored === null ? null : context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
+  if (stored === null) return null
+  await keepAccount(context, stored)
+  return context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
 }
 
 /** When an upload that shows life now will expire: sliding, within its longest life. */

@@ -1,4 +1,6 @@
+import { isUploadError } from '../errors.ts'
 import { digestOf, isGone, isOpen, type Upload } from '../upload.ts'
+import { keepAccount } from './account.ts'
 import { drive } from './complete.ts'
 import type { Context } from './context.ts'
 import { IDEMPOTENCY_MS } from './create.ts'
@@ -12,6 +14,8 @@ const SWEEP = 'sweep'
 /** How often the expiry index is asked at the least, ms. */
 const LONGEST_DUE_MS = 60_000
 const SHORTEST_DUE_MS = 1000
+/** How often it is looked whether another node has made accounts whole, ms. */
+const LOOK_MS = 250
 
 /** What the sweeps of a process came to. */
 export interface SweepStats {
@@ -29,18 +33,28 @@ export interface SweepStats {
 
 /**
  * Walks every upload at start and hourly: takes up completions and digests that a crash interrupted, expires what is due,
- * deletes what ended, forgets tombstones. In between it asks the expiry index.
+ * deletes what ended, forgets tombstones. That makes whole what is known of what owners have unfinished. In between it asks
+ * the expiry index.
  */
 export class Sweeper {
-  readonly #context: Context
+  readonly #contextOf: () => Context
   readonly #timers: NodeJS.Timeout[] = []
   #running: Promise<void> = Promise.resolve()
   #stopped = false
   #owed = false
   readonly #stats = { done: 0, failed: 0, visited: 0, lastMs: 0, lastAt: 0 }
+  /** How many sweeps are queued or under way. */
+  #due = 0
+  /** When accounts were first found to have been forgotten (on `performance.now`), or null while they are whole. */
+  #forgottenAt: number | null = null
 
-  constructor(context: Context) {
-    this.#context = context
+  /** `contextOf`: what it works with, once that is complete. */
+  constructor(contextOf: () => Context) {
+    this.#contextOf = contextOf
+  }
+
+  get #context(): Context {
+    return this.#contextOf()
   }
 
   start(): void {
@@ -64,6 +78,27 @@ export class Sweeper {
     this.#stopped = true
     for (const timer of this.#timers) clearInterval(timer)
     await this.#running
+  }
+
+  /**
+   * Whether accounts are whole. Where they have been forgotten it has storage walked, and waits for that until it has taken
+   * `waitMs`, whoever had to wait first.
+   */
+  async accountsWhole(waitMs: number): Promise<boolean> {
+    const { accounts } = this.#context.state
+    for (;;) {
+      if (await accounts.isWhole()) {
+        this.#forgottenAt = null
+        return true
+      }
+      this.#forgottenAt ??= performance.now()
+      if (this.#due === 0) this.#enqueue(() => this.sweep())
+      const left = this.#forgottenAt + waitMs - performance.now()
+      if (left <= 0 || this.#stopped) return false
+      await Promise.race([this.#running, pause(left)])
+      // Another node may be at it: then there is nothing to wait for here.
+      if (!(await accounts.isWhole())) await pause(Math.min(left, LOOK_MS))
+    }
   }
 
   /** Walks every upload once, unless another node is at it. */
@@ -93,19 +128,24 @@ export class Sweeper {
   }
 
   async #walk(): Promise<void> {
-    const { storage, options } = this.#context
+    const { storage, state, options } = this.#context
+    const walk = await state.accounts.beginWalk()
+    let isWhole = true
     for await (const id of storage.list()) {
       if (this.#stopped) return
       this.#stats.visited += 1
-      await this.#guarded(() => this.#visit(id), `sweeping upload ${id}`)
+      const error = await this.#guarded(() => this.#visit(id), `sweeping upload ${id}`)
+      // What storage could not say is entered when it is next touched; what state could not take would be missed.
+      if (isUploadError(error) && error.code === 'STATE_UNAVAILABLE') isWhole = false
     }
+    if (isWhole) await state.accounts.endWalk(walk)
     await storage.sweep(options.now() - IDEMPOTENCY_MS)
   }
 
   async #expireDue(): Promise<void> {
     const { state, options } = this.#context
     // A walk that failed, because Redis or S3 was away, is not put off for an hour.
-    if (this.#owed) await this.sweep()
+    if (this.#owed || !(await state.accounts.isWhole())) await this.sweep()
     for (const id of await state.due(options.now())) {
       if (this.#stopped) return
       await this.#guarded(() => this.#visit(id), `expiring upload ${id}`)
@@ -115,6 +155,7 @@ export class Sweeper {
   async #visit(id: string): Promise<void> {
     const upload = await load(this.#context, id)
     if (upload === null) return
+    await keepAccount(this.#context, upload)
     if (isGone(upload)) await this.#bury(upload)
     else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
     else if (isOpen(upload)) await expireIfDue(this.#context, upload)
@@ -161,14 +202,25 @@ export class Sweeper {
   }
 
   #enqueue(work: () => Promise<void>): void {
-    this.#running = this.#running.then(() => (this.#stopped ? undefined : this.#guarded(work, 'sweeping')))
+    this.#due += 1
+    this.#running = this.#running.then(async () => {
+      if (!this.#stopped) await this.#guarded(work, 'sweeping')
+      this.#due -= 1
+    })
   }
 
-  async #guarded(work: () => Promise<unknown>, where: string): Promise<void> {
+  /** Does work, and reports what it throws. Returns that, or undefined. */
+  async #guarded(work: () => Promise<unknown>, where: string): Promise<unknown> {
     try {
       await work()
+      return undefined
     } catch (error) {
       this.#context.options.onError(error, where)
+      return error
     }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

@@ -5,6 +5,7 @@ import { UploadError } from '../errors.ts'
 import type { Hold } from '../storage/storage.ts'
 import { checkPlace, lockAppend, mostOf, tooLarge, type AppendInput } from './append-place.ts'
 import type { Context } from './context.ts'
+import { reserveAhead } from './quota.ts'
 
 /** What is appended, and its end. */
 export interface Appendable {
@@ -51,6 +52,7 @@ async function checkBefore(context: Context, id: string, input: AppendInput, bod
   try {
     const now = await checkPlace(context, upload, input)
     if ((input.contentLength ?? 0) > body.most) throw tooLargeToHold(body.most)
+    if (input.contentLength !== null) await reserveAhead(context, now, input.offset + input.contentLength)
     return mostOf(context, now, input.declaredSize)
   } finally {
     await lock.release()

@@ -1,6 +1,6 @@
 /**
- * A key of one upload. The id is its hash tag: all keys of an upload live in one slot of a Cluster, whatever characters
- * a stock tus server's ids are made of.
+ * A key of one upload, or of one owner. The id is its hash tag: all keys of an upload live in one slot of a Cluster, whatever
+ * characters a stock tus server's ids are made of.
  *
  * @param name What the key holds: letters.
  */

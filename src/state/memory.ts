@@ -2,11 +2,14 @@ import { UploadError } from '../errors.ts'
 import type { LockRequest, UploadLock } from '../locks/locker.ts'
 import { MemoryLocker, type MemoryLockerOptions } from '../locks/memory-locker.ts'
 import { applyChange, type Change, isOpen, type Upload, type UploadStatus } from '../upload.ts'
+import { MemoryAccounts } from './memory-accounts.ts'
 import type { CommitOptions, Locked, State } from './state.ts'
 
 /** State of one process: a map and a {@link MemoryLocker}. Its locks cannot be lost; all it knows goes with the process. */
 export class MemoryState implements State {
   readonly locks: MemoryLocker
+  readonly accounts = new MemoryAccounts()
+  readonly rates = null
   readonly skewMs = 0
   readonly #uploads = new Map<string, Upload>()
 
@@ -60,6 +63,7 @@ export class MemoryState implements State {
 
   async close(): Promise<void> {
     this.#uploads.clear()
+    this.accounts.clear()
   }
 
   #checkLock(id: string, changes: readonly Change[], lock: UploadLock | null): void {

@@ -1,5 +1,7 @@
 import type { LockRequest, UploadLock, UploadLocker } from '../locks/locker.ts'
 import type { Change, Upload } from '../upload.ts'
+import type { Accounts } from './accounts.ts'
+import type { RateCounter } from './rate-counter.ts'
 
 /** How a commit stands: who makes it, and until when it keeps the upload alive. */
 export interface CommitOptions {
@@ -32,6 +34,10 @@ export interface Locked {
  */
 export interface State {
   readonly locks: UploadLocker
+  /** What each owner has unfinished. */
+  readonly accounts: Accounts
+  /** Counts for all processes; null where this one is all there are. */
+  readonly rates: RateCounter | null
   /**
    * How far the time that all processes share is ahead of this one's clock, ms; null while it is not known, and then
    * nothing expires here.

@@ -13,14 +13,22 @@ import { parseUploadMetadata } from './upload-metadata.ts'
 
 /**
  * Reads the headers of a creation. Whether a length is there, and one only, @tus/server checks.
- * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`, `FILE_TOO_LARGE`
+ * @param maxFileSize Size of the largest file, bytes, or null.
+ * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`; `FILE_TOO_LARGE` where the body is
  */
-export function readCreation(request: ChecksumRequest): Creation {
+export function readCreation(request: ChecksumRequest, maxFileSize: number | null): Creation {
   const { headers } = request
   // "The request MAY include a body"; it is one with this content type only (creation-with-upload).
   if (hasBody(headers) && !isOffsetOctetStream(headers)) throw wrongType('A POST with a body')
   const fileSize = uploadLength(headers) ?? null
-  if (fileSize !== null && (contentLength(headers) ?? 0) > fileSize) throw new UploadError('FILE_TOO_LARGE')
+  // @tus/server would find that out after the upload was made, and leave it there.
+  const most = fileSize ?? maxFileSize
+  if (most !== null && (contentLength(headers) ?? 0) > most) {
+    throw new UploadError('FILE_TOO_LARGE', {
+      message: `The body has more than ${most} bytes, which is all that this upload may have.`,
+      details: { max: most },
+    })
+  }
   const raw = headers['upload-metadata']
   return {
     input: {

@@ -87,7 +87,7 @@ export class TusFace {
     refuseMethod(method, tus.id)
     if (method === 'GET') return get(this.#uploads, tus.id ?? '', tus)
     refuseVersion(method, raw.headers)
-    if (method === 'POST') tus.create = readCreation(raw)
+    if (method === 'POST') tus.create = readCreation(raw, this.#uploads.maxFileSize)
     if (method === 'PATCH') tus.patch = await this.#readPatch(tus)
     const headers = headersForTus(method, raw.headers)
     const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })

@@ -4,6 +4,7 @@ import { Ledger } from '../../src/ledger.ts'
 import type { LockScope, UploadLock } from '../../src/locks/locker.ts'
 import type { State } from '../../src/state/state.ts'
 import type { Change, EndStatus, Upload, UploadStatus } from '../../src/upload.ts'
+import { describeAccounts } from './accounts-suite.ts'
 import { aManifest, anEntry, anUpload, aTail, chunkChange, plain, sha256 } from './upload-samples.ts'
 
 /** A state under test. */
@@ -36,6 +37,8 @@ export function describeState(name: string, make: () => StateFixture | Promise<S
       await state.close()
       await fixture.close?.()
     })
+
+    describeAccounts(name, () => state.accounts)
 
     const take = (id: string, scope = whole): Promise<UploadLock> => state.locks.acquire(id, { scope, waitMs: 0 })
 

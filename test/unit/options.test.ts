@@ -64,6 +64,11 @@ describe('options', () => {
       cdnUrl: 'https://cdn.example/a/',
       chunkSize: 7,
       maxFileSize: 1,
+      minBytesPerSecond: 15,
+      allowedTypes: ['image/*'],
+      sniffTypes: true,
+      maxUploadsPerUser: 13,
+      maxBytesPerUser: 14,
       memoryBudget: 11,
       spoolDirectory: '/var/spool',
       spoolBudget: 12,
@@ -111,9 +116,10 @@ describe('options', () => {
     expect(untyped({ storage })).toThrow(named('storage'))
   })
 
-  const SIZES = ['chunkSize', 'maxFileSize', 'memoryBudget', 'spoolBudget']
+  const SIZES = ['chunkSize', 'maxFileSize', 'maxBytesPerUser', 'memoryBudget', 'spoolBudget']
   const NUMBERS = [
     ...SIZES,
+    'maxUploadsPerUser',
     'expiresAfterMs',
     'maxLifetimeMs',
     'filesExpireAfterMs',
@@ -149,6 +155,14 @@ describe('options', () => {
 
   it.each([
     ['authorize', true],
+    ['allowedTypes', 'image/*'],
+    ['allowedTypes', []],
+    ['allowedTypes', ['image']],
+    ['allowedTypes', ['*/png']],
+    ['allowedTypes', [1]],
+    ['sniffTypes', 'on'],
+    // Nothing is allowed yet.
+    ['sniffTypes', true],
     ['authorize', 'owner'],
     ['authenticate', null],
     ['beforeCreate', {}],
@@ -188,6 +202,25 @@ describe('options', () => {
     expect(resolveOptions({ storage: limited, chunkSize: 8 }).chunkSize).toBe(8)
     expect(() => resolveOptions({ storage: limited, chunkSize: 3 })).toThrow(named('chunkSize'))
     expect(() => resolveOptions({ storage: limited, chunkSize: 9 })).toThrow(named('chunkSize'))
+  })
+
+  it('have a floor of chunk sizes, within what the storage takes', () => {
+    const limited = storageOf(4, 8)
+    const minOf = (minChunkSize: number | string, chunkSize = 8): number =>
+      resolveOptions({ storage: limited, minChunkSize, chunkSize }).limits.minChunkSize
+    expect(minOf(6)).toBe(6)
+    expect(minOf('2')).toBe(4)
+    expect(() => minOf(9)).toThrow(named('minChunkSize'))
+    expect(() => minOf('much')).toThrow(named('minChunkSize'))
+    expect(() => minOf(6, 5)).toThrow(named('chunkSize'))
+  })
+
+  it('have a least pace, which may be none', () => {
+    expect(resolveOptions({ storage }).minBytesPerSecond).toBe(1024)
+    expect(resolveOptions({ storage, minBytesPerSecond: 0 }).minBytesPerSecond).toBe(0)
+    for (const value of [-1, 0.5, '5', Number.NaN, true]) {
+      expect(untyped({ minBytesPerSecond: value })).toThrow(named('minBytesPerSecond'))
+    }
   })
 
   it('have a default chunk size that is raised to what the storage needs', () => {

@@ -1,6 +1,6 @@
 import { CreateBody } from '../../create-body.ts'
 import { Failure } from '../failure-schema.ts'
-import { Cancelled, Chunk, Completed, Created, Deleted, File, Progress, Resumed } from '../schemas.ts'
+import { Cancelled, Chunk, Completed, Created, Deleted, File, Progress, Resumed, UploadList } from '../schemas.ts'
 import { FILE_DOCS } from './file-docs.ts'
 import { FILE_ID, UPLOAD_ID } from './parameters.ts'
 import { COMMON_ERRORS, failuresWith } from './responses.ts'
@@ -19,7 +19,19 @@ export interface DescribeOptions {
   readonly securitySchemes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
 
-const SCHEMAS = { CreateBody, Created, Chunk, Progress, Resumed, Completed, Cancelled, File, Deleted, Failure }
+const SCHEMAS = {
+  CreateBody,
+  Created,
+  Chunk,
+  Progress,
+  UploadList,
+  Resumed,
+  Completed,
+  Cancelled,
+  File,
+  Deleted,
+  Failure,
+}
 
 type SecuritySchemes = NonNullable<DescribeOptions['securitySchemes']>
 
@@ -96,7 +108,7 @@ function pathsOf(
   const paths: Record<string, PathObject> = {}
   for (const [route, doc] of Object.entries(docs)) {
     const [method = '', pattern = ''] = route.split(' ')
-    const path = prefix + pattern.replace(':id', `{${id.name}}`)
+    const path = prefix + (pattern === '/' ? '' : pattern.replace(':id', `{${id.name}}`))
     const isOnOne = pattern.includes(':id')
     const parameters = [...(isOnOne ? [id] : []), ...(doc.parameters ?? [])]
     const security =

@@ -1,3 +1,4 @@
+import { DEFAULT_LIST, MAX_LIST } from '../../uploads.ts'
 import { MAX_WAIT_S } from '../headers/prefer.ts'
 import { EXAMPLE_FACTS, EXAMPLE_FILE } from './example-file.ts'
 import type { ParameterObject } from './types.ts'
@@ -66,6 +67,23 @@ export const PREFER = header(
   { type: 'string' },
   'wait=30',
 )
+
+export const LIMIT: ParameterObject = {
+  name: 'limit',
+  in: 'query',
+  required: false,
+  description: 'How many at most.',
+  schema: { type: 'integer', minimum: 1, maximum: MAX_LIST, default: DEFAULT_LIST },
+  example: 20,
+}
+
+export const CURSOR: ParameterObject = {
+  name: 'cursor',
+  in: 'query',
+  required: false,
+  description: 'The `nextCursor` of the page before. What begins or ends meanwhile moves nothing.',
+  schema: { type: 'string' },
+}
 
 /** A header that may be left out. */
 export function header(

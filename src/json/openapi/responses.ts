@@ -7,6 +7,7 @@ import type { HeaderObject, ResponseObject, SchemaObject } from './types.ts'
 export const COMMON_ERRORS: readonly JsonErrorCode[] = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
+  'RATE_LIMITED',
   'INTERNAL',
   'STORAGE_UNAVAILABLE',
   'STATE_UNAVAILABLE',
@@ -19,6 +20,8 @@ export const ROUTING_ERRORS: readonly JsonErrorCode[] = ['NOT_FOUND', 'METHOD_NO
 const DETAILS: { readonly [Code in JsonErrorCode]?: object } = {
   INVALID_REQUEST: { field: 'fileSize' },
   CHUNKS_MISSING: { missing: [[0, 0]] },
+  QUOTA_EXCEEDED: { of: 'bytes', limit: 53_687_091_200, used: 53_000_000_000, requested: 1_073_741_824 },
+  RATE_LIMITED: { max: 100, windowMs: 60_000, retryAfterSeconds: 42 },
 }
 
 /** A schema that stands among the components. */

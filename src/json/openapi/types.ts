@@ -40,10 +40,10 @@ export interface HeaderObject {
   readonly schema: SchemaObject
 }
 
-/** A header or a part of the path of a request. */
+/** A header, a part of the path or of the query of a request. */
 export interface ParameterObject extends HeaderObject {
   readonly name: string
-  readonly in: 'header' | 'path'
+  readonly in: 'header' | 'path' | 'query'
   readonly required: boolean
   readonly example?: string | number
 }
@@ -98,7 +98,7 @@ export interface OperationDoc {
   readonly operationId: string
   readonly summary: string
   readonly description: string
-  /** Headers of the request. The id in the path is known from the pattern. */
+  /** Headers and query of the request. The id in the path is known from the pattern. */
   readonly parameters?: readonly ParameterObject[]
   readonly requestBody?: OperationObject['requestBody']
   /** The answers to a call that succeeds, by their statuses. */

@@ -1,6 +1,15 @@
 import type { JsonErrorCode } from '../failure-schema.ts'
 import { EXAMPLE_FACTS, EXAMPLE_FILE } from './example-file.ts'
-import { CHUNK_CHECKSUM, CHUNK_NUMBER, CONTENT_DIGEST, IDEMPOTENCY_KEY, LAST_EVENT_ID, PREFER } from './parameters.ts'
+import {
+  CHUNK_CHECKSUM,
+  CHUNK_NUMBER,
+  CONTENT_DIGEST,
+  CURSOR,
+  IDEMPOTENCY_KEY,
+  LAST_EVENT_ID,
+  LIMIT,
+  PREFER,
+} from './parameters.ts'
 import { answerWith, refTo } from './responses.ts'
 import type { OperationDoc, OperationObject } from './types.ts'
 
@@ -15,32 +24,47 @@ const NO_INPUT: OperationObject['requestBody'] = {
   content: { 'application/json': { schema: { type: 'object' }, example: {} } },
 }
 
+const progressExample = {
+  sessionId: id,
+  fileId,
+  fileName: name,
+  totalSize: size,
+  uploadedBytes: lastChunk.length,
+  percentComplete: 0,
+  chunksUploaded: 1,
+  totalChunks: 2,
+  status: 'uploading',
+  estimatedTimeRemaining: '00:00:42',
+  bytesPerSecond: 123_456,
+  missingChunks: [[0, 0]],
+  chunkSize,
+  expiresAt,
+}
+
 const progressOfUpload: Omit<OperationDoc, 'operationId'> = {
   summary: 'How far an upload is',
   description: 'Asks nobody to wait: it may be called while chunks are on their way.',
   success: {
-    '200': answerWith('How far it is.', 'Progress', {
-      sessionId: id,
-      fileId,
-      fileName: name,
-      totalSize: size,
-      uploadedBytes: lastChunk.length,
-      percentComplete: 0,
-      chunksUploaded: 1,
-      totalChunks: 2,
-      status: 'uploading',
-      estimatedTimeRemaining: '00:00:42',
-      bytesPerSecond: 123_456,
-      missingChunks: [[0, 0]],
-      chunkSize,
-      expiresAt,
-    }),
+    '200': answerWith('How far it is.', 'Progress', progressExample),
   },
   errors: ['UPLOAD_NOT_FOUND', ...GONE],
 }
 
 /** What there is to say of each operation on uploads, by method and pattern. */
 export const UPLOAD_DOCS: Readonly<Record<string, OperationDoc>> = {
+  'GET /': {
+    operationId: 'listUploads',
+    summary: 'The unfinished uploads of the caller',
+    description:
+      'The newest first. Who is not asked who he is has none (`UNAUTHENTICATED`). A page may have fewer items than were ' +
+      'asked for, and still not be the last: go by `nextCursor`.',
+    parameters: [LIMIT, CURSOR],
+    success: {
+      '200': answerWith('What there is to resume.', 'UploadList', { items: [progressExample], nextCursor: null }),
+    },
+    errors: ['INVALID_REQUEST'],
+  },
+
   'POST /initiate': {
     operationId: 'initiateUpload',
     summary: 'Begins an upload',
@@ -80,7 +104,15 @@ export const UPLOAD_DOCS: Readonly<Record<string, OperationDoc>> = {
         { Location: { description: 'Address of the upload.', schema: { type: 'string', format: 'uri-reference' } } },
       ),
     },
-    errors: [...JSON_BODY, ...GONE, 'FILE_TOO_LARGE', 'IDEMPOTENCY_KEY_REUSED', 'UPLOAD_LOCKED', 'STORAGE_FULL'],
+    errors: [
+      ...JSON_BODY,
+      ...GONE,
+      'FILE_TOO_LARGE',
+      'QUOTA_EXCEEDED',
+      'IDEMPOTENCY_KEY_REUSED',
+      'UPLOAD_LOCKED',
+      'STORAGE_FULL',
+    ],
   },
 
   'POST /:id/chunks': {
@@ -117,6 +149,7 @@ export const UPLOAD_DOCS: Readonly<Record<string, OperationDoc>> = {
       'UPLOAD_COMPLETED',
       ...GONE,
       'FILE_TOO_LARGE',
+      'QUOTA_EXCEEDED',
       'UNSUPPORTED_MEDIA_TYPE',
       'CHECKSUM_MISMATCH',
       'UPLOAD_LOCKED',

@@ -1,23 +1,27 @@
 /**
+ * `serverStamp()`: which life of which server this is. A failover or a restart keeps what it had, and may lose the newest of
+ * it. The run id is another in every process; the replication id also where a server lost its place and got it back.
+ */
+export const STAMP_LUA = `
+local function serverStamp()
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
+  local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
+  return run .. ' ' .. replication
+end
+`
+
+/**
  * What all scripts on a record have in common; put before a script that has set `keys`, a table of `upload`, `entries` and
  * `index`.
  *
- * - `serverStamp()`: which life of which server this is. A failover or a restart keeps a record and may lose its newest
- *   commits, so a record that bears another stamp is not believed until storage was merged into it. The run id is another
- *   in every process; the replication id also where a server lost its place and got it back.
+ * - `serverStamp()`: see {@link STAMP_LUA}. A record that bears another one is not believed until storage was merged into it.
  * - `readRecord()`: the record, also one that is not to be believed; nil where there is none, or a part of it was evicted.
  * - `readCurrent()`: the record that may be believed, or nil.
  * - `view(record, epoch, seen)`: the record for a reader that has the first `seen` entries of the record `epoch`:
  *   {epoch, status, size, endedAt, digest, expiresAt, tail, manifest ('' where the reader has it), the index of the first
  *   entry that follows, {entry, ...}}.
  */
-export const READ_LUA = `
-local function serverStamp()
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
-  local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
-  return run .. ' ' .. replication
-end
-
+export const READ_LUA = `${STAMP_LUA}
 local function readRecord()
   local f = redis.call('HMGET', keys.upload, 'epoch', 'server', 'ready', 'count', 'run', 'highest', 'highestSize',
     'chunkSize', 'status', 'size', 'endedAt', 'digest', 'expiresAt', 'tail')

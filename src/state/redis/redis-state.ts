@@ -5,10 +5,14 @@ import type { RedisArgument } from '../../redis/client.ts'
 import { answered, type RedisScript, runScript } from '../../redis/script.ts'
 import type { Change, Upload } from '../../upload.ts'
 import type { CommitOptions, FindOptions, Locked, State } from '../state.ts'
+import type { Accounts } from '../accounts.ts'
+import type { RateCounter } from '../rate-counter.ts'
 import { adoptInto } from './adoption.ts'
 import { ExpiryIndex, type IndexRedis } from './expiry-index.ts'
 import { recordKeys } from './record-keys.ts'
 import { parseView } from './record-text.ts'
+import { RedisAccounts } from './redis-accounts.ts'
+import { RedisRateCounter } from './redis-rate-counter.ts'
 import { refusalError } from './refusal.ts'
 import { changeArgs } from './rules-lua.ts'
 import { ADOPT, CHECK, COMMIT, FIND, LOCK } from './scripts.ts'
@@ -49,6 +53,8 @@ export interface RedisStateOptions extends RedisLockerOptions {
  */
 export class RedisState implements State {
   readonly locks: RedisLocker
+  readonly accounts: Accounts
+  readonly rates: RateCounter
   readonly #redis: StateRedis
   readonly #prefix: string
   readonly #timeoutMs: number
@@ -61,6 +67,8 @@ export class RedisState implements State {
   constructor(options: RedisStateOptions) {
     const { redis, prefix = 'holdfast:', commandTimeoutMs = 5_000 } = options
     this.locks = new RedisLocker({ ...options, prefix, commandTimeoutMs })
+    this.accounts = new RedisAccounts(redis, prefix, commandTimeoutMs)
+    this.rates = new RedisRateCounter(redis, prefix, commandTimeoutMs)
     this.#redis = redis
     this.#prefix = prefix
     this.#timeoutMs = commandTimeoutMs

@@ -50,7 +50,6 @@ describe.each(calls)('%s', (_, call) => {
 
 describe('an address that is none', () => {
   it.each([
-    ['GET', ''],
     ['POST', '/initiate/more'],
     ['GET', '/00000000-0000-4000-8000-000000000000/nothing'],
     ['POST', '/00000000-0000-4000-8000-000000000000/chunks/0'],

@@ -12,7 +12,7 @@ describe('faceFailure on the JSON face', () => {
     [404, 'NOT_FOUND'],
     [413, 'BODY_TOO_LARGE'],
     [415, 'UNSUPPORTED_MEDIA_TYPE'],
-    [429, 'INVALID_REQUEST'],
+    [429, 'RATE_LIMITED'],
     [400, 'INVALID_REQUEST'],
   ])('keeps the %d and the message of an application as %s', (status, code) => {
     const reply = faceFailure('json', thrown(status), 'r-1', 'POST')

@@ -31,7 +31,7 @@ function openEnded() {
 
 describe('the bodies under way', () => {
   it('are counted until they are closed', () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const one = bodies.open(new PassThrough(), undefined)
     const other = bodies.open(new PassThrough(), undefined)
     expect(bodies.size).toBe(2)
@@ -43,7 +43,7 @@ describe('the bodies under way', () => {
   })
 
   it('are stopped by a drain, which keeps what they have received and waits until they are closed', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const stream = new PassThrough()
     const body = bodies.open(stream, undefined)
     stream.write('abcdef')
@@ -64,7 +64,7 @@ describe('the bodies under way', () => {
   })
 
   it('are all waited for, and work without a body too', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const one = bodies.open(new PassThrough(), undefined)
     const other = bodies.open(new PassThrough(), undefined)
     const job = openEnded()
@@ -81,7 +81,7 @@ describe('the bodies under way', () => {
   })
 
   it('do not hold a drain up with work that has failed, which its caller hears of', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const job = openEnded()
     const running = bodies.run(job.work)
     bodies.drain()
@@ -94,7 +94,7 @@ describe('the bodies under way', () => {
   })
 
   it('are refused with DRAINING once a drain has begun, work too, and it is not begun', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     bodies.drain()
     const stream = new PassThrough()
     expect(() => bodies.open(stream, undefined)).toThrow(DRAINING)
@@ -109,7 +109,7 @@ describe('the bodies under way', () => {
   })
 
   it('let what was begun before a drain go on with more work, and the drain waits for it', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const body = bodies.open(new PassThrough(), undefined)
     bodies.drain()
     const drain = watched(bodies.settled())
@@ -124,7 +124,7 @@ describe('the bodies under way', () => {
   })
 
   it('are settled where nothing is under way, drained or not, and may be drained again', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     await bodies.settled()
     bodies.drain()
     bodies.drain()
@@ -132,7 +132,7 @@ describe('the bodies under way', () => {
   })
 
   it('are settled for everybody who asks, and not before what is begun in the moment the last work ends', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const body = bodies.open(new PassThrough(), undefined)
     const waits = [watched(bodies.settled()), watched(bodies.settled())]
     const job = openEnded()
@@ -148,7 +148,10 @@ describe('the bodies under way', () => {
 
 describe('the client of a body', () => {
   it('has not gone when its stream closes after its good end', async () => {
-    const body = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS).open(new PassThrough().end('abc'), undefined)
+    const body = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS).open(
+      new PassThrough().end('abc'),
+      undefined,
+    )
     expect(text(await body.reader.next(10))).toBe('abc')
     expect(await body.reader.next(10)).toBeNull()
     expect(body.reader.end).toBe('complete')
@@ -160,7 +163,7 @@ describe('the client of a body', () => {
     const stream = new PassThrough({ autoDestroy: false }).end()
     stream.resume()
     await once(stream, 'end')
-    const body = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
+    const body = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
     stream.destroy()
     await once(stream, 'close')
     expect(body.gone.aborted).toBe(false)
@@ -170,7 +173,7 @@ describe('the client of a body', () => {
 
   it('has gone when its stream closes before its end', async () => {
     const stream = new PassThrough()
-    const body = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
+    const body = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
     stream.write('abc')
     expect(body.gone.aborted).toBe(false)
     stream.destroy()
@@ -182,12 +185,12 @@ describe('the client of a body', () => {
     const stream = new PassThrough()
     stream.destroy()
     await once(stream, 'close')
-    const body = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
+    const body = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
     expect(body.gone.aborted).toBe(true)
   })
 
   it('has gone when the signal says so, before or after', () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const controller = new AbortController()
     const body = bodies.open(new PassThrough(), controller.signal)
     expect(body.gone.aborted).toBe(false)
@@ -197,7 +200,7 @@ describe('the client of a body', () => {
   })
 
   it('is not waited for when this side stops the body, which is no drain', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const body = bodies.open(new PassThrough(), undefined)
     const pending = body.reader.next(10)
     body.stop()
@@ -210,7 +213,7 @@ describe('the client of a body', () => {
 
 describe('a body that is closed', () => {
   it('hears no more of its stream and its signal, and survives an error of the stream', async () => {
-    const bodies = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS)
+    const bodies = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS)
     const controller = new AbortController()
     const stream = new PassThrough()
     const events = ['data', 'end', 'close']
@@ -228,7 +231,7 @@ describe('a body that is closed', () => {
 
   it('lets the rest of its stream flow away, so that its client can read the answer', async () => {
     const stream = new PassThrough()
-    const body = new Bodies(IDLE_MS, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
+    const body = new Bodies({ idleTimeoutMs: IDLE_MS }, new MemoryBudget(2 ** 28), NO_HOLDS).open(stream, undefined)
     stream.write('abc')
     expect(text(await body.reader.next(1))).toBe('a')
     body.close()

@@ -13,7 +13,7 @@ async function held(buffers: readonly Buffer[]) {
   const hold = new MemoryHold()
   await hold.append(buffers)
   const holds = new Holds({ memory: 0, spool: 100, spoolDirectory: await tempDir() })
-  const live = new Bodies(1000, new MemoryBudget(1000), holds).open(new PassThrough(), undefined)
+  const live = new Bodies({ idleTimeoutMs: 1000 }, new MemoryBudget(1000), holds).open(new PassThrough(), undefined)
   return { body: new HeldBody(hold, live), live, holds }
 }
 

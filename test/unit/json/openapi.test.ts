@@ -45,7 +45,7 @@ describe('the OpenAPI document', () => {
       uploads: createUploads({ storage: new FileStorage({ directory: '/nowhere' }) }),
     })
     const uploads = OPERATIONS.map(
-      ({ method, pattern }) => `${method} /api/v1/uploads${pattern.replace(':id', '{id}')}`,
+      ({ method, pattern }) => `${method} /api/v1/uploads${pattern === '/' ? '' : pattern.replace(':id', '{id}')}`,
     )
     const files = routes.map(({ method, pattern }) => `${method} /api/v1/files${pattern.replace(':id', '{fileId}')}`)
 

@@ -23,7 +23,7 @@ async function open(memory = MIB) {
   await made.storage.open()
   const budget = new MemoryBudget(4 * MIB)
   const holds = new Holds({ memory, spool: 1000, spoolDirectory: await tempDir(), lender: budget })
-  const context = { ...made, bodies: new Bodies(200, budget, holds) }
+  const context = { ...made, bodies: new Bodies({ idleTimeoutMs: 200 }, budget, holds) }
   onTestFinished(async () => {
     await context.bodies.settled()
     await made.storage.close()

@@ -182,8 +182,8 @@ describe('in an application that', () => {
 
 describe('every failure under the prefix has the form of the API', () => {
   test.each([
-    ['GET', '', 404, 'NOT_FOUND'],
-    ['GET', '/', 404, 'NOT_FOUND'],
+    ['GET', '', 401, 'UNAUTHENTICATED'],
+    ['GET', '/', 401, 'UNAUTHENTICATED'],
     ['GET', '/a/b/c', 404, 'NOT_FOUND'],
     ['GET', `/${'a'.repeat(200)}`, 404, 'UPLOAD_NOT_FOUND'],
     ['POST', `/${'a'.repeat(200)}/chunks`, 404, 'UPLOAD_NOT_FOUND'],

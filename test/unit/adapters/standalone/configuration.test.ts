@@ -144,12 +144,46 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
     wrong: ['always', 'on', 'CHUNK'],
   },
   CHUNK_SIZE: { unset: 5 * MIB, ...SIZES },
+  MIN_CHUNK_SIZE: {
+    unset: null,
+    right: [['64KiB', 65_536]],
+    // Which must not be above CHUNK_SIZE.
+    wrong: ['0', 'x', '-1'],
+  },
   MAX_CHUNKS: { unset: 10_000, right: [['1', 1]], wrong: ['0', '-5', '1.5', 'x', '5MiB'] },
   MAX_FILE_SIZE: { unset: null, ...SIZES },
+  ALLOWED_TYPES: {
+    unset: null,
+    right: [
+      ['image/*', ['image/*']],
+      ['Image/PNG, text/plain,*/*', ['image/png', 'text/plain', '*/*']],
+    ],
+    wrong: ['image', 'image/', '*/png', 'image/*,', 'image/png;q=1', 'png', ' '],
+  },
+  SNIFF_TYPES: {
+    unset: false,
+    right: [
+      ['on', true],
+      ['off', false],
+    ],
+    beside: { ALLOWED_TYPES: 'image/*' },
+    // Which needs types.
+    wrong: ['maybe', 'on'],
+  },
+  MAX_UPLOADS_PER_USER: { unset: null, right: [['5', 5]], wrong: ['0', '-5', '1.5', 'x', '5MiB'] },
+  MAX_BYTES_PER_USER: { unset: null, ...SIZES },
   EXPIRES_AFTER: { unset: DAY, ...DURATIONS },
   MAX_LIFETIME: { unset: 7 * DAY, ...DURATIONS },
   FILES_EXPIRE_AFTER: { unset: null, ...DURATIONS },
   IDLE_TIMEOUT: { unset: 60_000, ...TIMERS },
+  MIN_BYTES_PER_SECOND: {
+    unset: 1024,
+    right: [
+      ['0', 0],
+      ['20000', 20_000],
+    ],
+    wrong: ['-1', '1.5', 'x', '1KiB', '00'],
+  },
   MEMORY_BUDGET: { unset: 256 * MIB, ...SIZES },
   SPOOL_DIR: { unset: null, right: [['/var/spool/x', '/var/spool/x']], wrong: [' '] },
   SPOOL_BUDGET: { unset: 4096 * MIB, ...SIZES },
@@ -236,6 +270,14 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
     ],
     wrong: ['key', 'ann:', ':key', 'ann:key,', 'ann:a b', 'ann smith:key', 'ann:same,eve:same', 'ann:ü', ' '],
     secret: true,
+  },
+  RATE_LIMIT: {
+    unset: null,
+    right: [
+      ['100/1m', { max: 100, windowMs: 60_000 }],
+      ['1/500ms', { max: 1, windowMs: 500 }],
+    ],
+    wrong: ['100', '100/', '/1m', '0/1m', '100/0s', '100/m', '1.5/1s', '100/1m/2', '-1/1m', '100 / 1m', '10/30d'],
   },
   CORS_ORIGINS: {
     unset: '*',
@@ -361,6 +403,13 @@ test('S3 needs a bucket, and chunks as large as its parts', () => {
   )
   expect(refusalOf([], { ...s3, MAX_CHUNKS: '10001' })).toBe(
     'MAX_CHUNKS is "10001": allowed is 10000 at most with STORAGE=s3.',
+  )
+})
+
+test('no floor of chunks is above the chunks of the server', () => {
+  expect(configure([], { MIN_CHUNK_SIZE: '5MiB' })).toMatchObject({ MIN_CHUNK_SIZE: 5 * MIB })
+  expect(refusalOf(['--min-chunk-size=6MiB'])).toBe(
+    '--min-chunk-size is "6291456": allowed is CHUNK_SIZE, which is 5242880, at most.',
   )
 })
 
