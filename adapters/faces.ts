@@ -15,6 +15,7 @@ import { callerOf, type Login } from './caller.ts'
 import { hasBody } from './drain-body.ts'
 import { faceFailure, type FaceName } from './failures.ts'
 import { checkMountPath, checkPublicUrl, filesBeside, isUnder, pathBelow } from './paths.ts'
+import { rememberCreated, rememberFacts } from './request-facts.ts'
 
 /** Where the faces are mounted, and who may use them from a browser. */
 export interface FaceOptions {
@@ -123,8 +124,11 @@ export class Faces {
       refuseTakenBody(raw)
       const path = pathBelow(visit.path, this.mounts.get(face) ?? '')
       const caller = await callerOf(this.#uploads, visit, path)
+      rememberFacts(raw, face, path, caller)
       const asked = { raw, path, caller, requestId, publicUrl: visit.publicUrl }
-      return this.#finish(visit, await (this.#json.get(face) ?? this.#tus).handle(asked))
+      const reply = await (this.#json.get(face) ?? this.#tus).handle(asked)
+      if (reply.status === 201) rememberCreated(raw, reply.headers['Location'] ?? reply.headers['location'])
+      return this.#finish(visit, reply)
     } catch (error) {
       return this.fail(visit, error)
     }

@@ -3,12 +3,13 @@ import type { Socket } from 'node:net'
 import { LogController, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { failureCodeOf } from '../failure-codes.ts'
 import { pathOfTarget } from '../paths.ts'
+import { requestFactsOf } from '../request-facts.ts'
 
 type FrameworkErrors = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void
 
 /**
  * One line for each request, at its end: who, method, path without the query (it may hold a token), status, duration,
- * bytes received, and the code of an error.
+ * bytes received, the upload or file it was about, and the code of an error.
  */
 export class RequestLog extends LogController {
   override incomingRequest(): void {
@@ -65,6 +66,7 @@ function factsOf({ method, raw, ip }: FastifyRequest): object {
     url: pathOfTarget(raw.url ?? '/'),
     // Headers included: what came over the connection since the request before it.
     bytesReceived: raw.socket.bytesRead - (receivedAtStart.get(raw) ?? 0),
+    ...requestFactsOf(raw),
     ...(code === undefined ? {} : { code }),
   }
 }

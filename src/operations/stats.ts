@@ -14,11 +14,13 @@ export interface UploadsStats {
   readonly memory: { readonly budget: number; readonly reserved: number }
   /** The same of files. */
   readonly spool: { readonly budget: number; readonly reserved: number }
+  /** Finished files of which receivers are being told, or wait to be. */
+  readonly deliveries: number
   readonly sweeps: SweepStats
 }
 
 /** See {@link Uploads.stats}. */
-export function stats({ bodies, options, speeds }: Context, sweeps: SweepStats): UploadsStats {
+export function stats({ bodies, options, outbox, speeds }: Context, sweeps: SweepStats): UploadsStats {
   const { memory, files } = bodies.reserved
   return {
     activeUploads: speeds.size,
@@ -26,6 +28,7 @@ export function stats({ bodies, options, speeds }: Context, sweeps: SweepStats):
     received: bodies.received,
     memory: { budget: options.memoryBudget, reserved: memory },
     spool: { budget: options.spoolBudget, reserved: files },
+    deliveries: outbox.size,
     sweeps,
   }
 }

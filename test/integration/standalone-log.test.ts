@@ -65,6 +65,24 @@ describe('the log', () => {
     expect(server.output()).not.toContain('secret')
   })
 
+  it('says who sent a request, and which upload or file it is about', TIMEOUT, async () => {
+    const { server, wire } = await start({ AUTH: 'api-key', API_KEYS: 'ann:0123456789abcdef' })
+    const ann = { 'X-API-Key': '0123456789abcdef' }
+    const ask = (reqId: string, method: string, path: string, headers: Readonly<Record<string, string>> = {}) =>
+      wire.send(method, path, { headers: { ...ann, 'X-Request-ID': reqId, ...headers } })
+    const tus = { 'Tus-Resumable': '1.0.0' }
+    const upload = createdId(await ask('created', 'POST', '/files', { ...tus, 'Upload-Length': '5' }))
+    await ask('asked', 'HEAD', `/files/${upload}`, tus)
+    await ask('progress', 'GET', `${API}/${upload}`)
+    for (const reqId of ['created', 'asked', 'progress']) {
+      expect(await entryOf(server, reqId), reqId).toMatchObject({ principal: 'ann', upload })
+    }
+    await ask('file', 'GET', `/api/v1/files/${upload}`)
+    expect(await entryOf(server, 'file')).toMatchObject({ principal: 'ann', file: upload, code: 'FILE_NOT_FOUND' })
+    await wire.send('GET', `${API}/${upload}`, { headers: { 'X-Request-ID': 'nobody' } })
+    expect(await entryOf(server, 'nobody')).not.toHaveProperty('principal')
+  })
+
   it('has the code of an error, on both faces and beside them', TIMEOUT, async () => {
     const { server, wire } = await start()
     const unknown = '00000000-0000-4000-8000-000000000000'

@@ -58,6 +58,12 @@ export function registerStats({ registry }: Pick<Metrics, 'registry'>, uploads: 
   register(Gauge, 'spool_budget_bytes', 'SPOOL_BUDGET.', ({ spool }) => spool.budget)
   register(Gauge, 'spool_reserved_bytes', 'Bytes of the spool that are taken.', ({ spool }) => spool.reserved)
   register(
+    Gauge,
+    'deliveries_pending',
+    'Finished files of which webhooks are being told, or will be.',
+    ({ deliveries }) => deliveries,
+  )
+  register(
     Counter,
     'sweeps_total',
     'Walks over all uploads on this node.',

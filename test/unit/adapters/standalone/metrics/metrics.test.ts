@@ -10,6 +10,7 @@ const STATS = {
   received: { append: 4, chunk: 5 },
   memory: { budget: 6, reserved: 7 },
   spool: { budget: 8, reserved: 9 },
+  deliveries: 15,
   sweeps: { done: 10, failed: 11, visited: 12, lastMs: 13_000, lastAt: 14_000 },
 }
 
