@@ -3,13 +3,13 @@ import { connect } from 'node:net'
 /** A server that says nothing for so long says nothing at all, ms: the request was never whole. */
 const SILENCE_MS = 1500
 
-/** Sends bytes over a connection of their own, and reads what comes until it ends. */
-export function sendRaw(port: number, bytes: Buffer): Promise<string> {
+/** Sends bytes over a connection of their own, and reads what comes until it ends, or for `silenceMs` does not go on. */
+export function sendRaw(port: number, bytes: Buffer, silenceMs = SILENCE_MS): Promise<string> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = []
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
     socket.on('data', (piece) => pieces.push(piece))
-    socket.setTimeout(SILENCE_MS, () => socket.destroy())
+    socket.setTimeout(silenceMs, () => socket.destroy())
     // A reset is an end as any other.
     socket.on('error', () => {})
     socket.once('close', () => resolve(Buffer.concat(pieces).toString('latin1')))
