@@ -66,8 +66,8 @@ const CREATED = {
   status: 'initiated',
 }
 
-/** The rest are for who runs the core, or (`redeem`) say who it is that asks. */
-const ASKING_NOBODY = ['constructor', 'open', 'check', 'close', 'redeem', 'stats']
+/** The rest are for who runs the core, say who it is that asks (`redeem`), or tell him of what is his (`list`). */
+const ASKING_NOBODY = ['constructor', 'open', 'check', 'close', 'redeem', 'stats', 'list']
 
 /** What every method of the core asks for, first. */
 const METHODS: Readonly<
@@ -77,6 +77,7 @@ const METHODS: Readonly<
   find: ['read', (uploads, { id }, caller) => uploads.find(id, caller)],
   settle: ['read', (uploads, { id }, caller) => uploads.settle(id, caller)],
   progress: ['read', (uploads, { id }, caller) => uploads.progress(id, caller)],
+  watch: ['read', async (uploads, { id }, caller) => (await uploads.watch(id, caller)).close()],
   file: ['read', (uploads, { fileId }, caller) => uploads.file(fileId, caller)],
   append: [
     'write',
@@ -152,7 +153,7 @@ describe('an upload’s token', () => {
   it.each(Object.entries(METHODS))('may %s what has become a file only to hear that it has', async (name, [, call]) => {
     const { uploads, made } = await finished(null)
     const done = call(uploads, made, byToken(made.id))
-    if (['settle', 'complete'].includes(name)) await expect(done).resolves.toBeDefined()
+    if (['settle', 'complete', 'watch'].includes(name)) await done
     else await expect(done).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     expect((await uploads.find(made.id, CALLER)).status).toBe('uploaded')
   })

@@ -17,6 +17,7 @@ const CALLS: Readonly<Record<string, (uploads: Uploads, ids: Ids) => Promise<unk
   find: (uploads, { id }) => uploads.find(id, EVE),
   settle: (uploads, { id }) => uploads.settle(id, EVE),
   progress: (uploads, { id }) => uploads.progress(id, EVE),
+  watch: (uploads, { id }) => uploads.watch(id, EVE),
   append: (uploads, { id }) => uploads.append(id, { offset: 0, body: body(), contentLength: 5 }, EVE),
   putChunk: (uploads, { id }) => uploads.putChunk(id, { number: 0, body: body(), contentLength: 5 }, EVE),
   resume: (uploads, { id }) => uploads.resume(id, EVE),
