@@ -19,6 +19,8 @@ export interface CreateInput {
   readonly chunkSize?: number
   /** SHA-256 (hex) the whole file must have. */
   readonly checksum?: string
+  /** Whether it is to be a part of files to come, and no file itself. @default false */
+  readonly partial?: boolean
   /** What a face wants back as it came. */
   readonly attributes?: { readonly [key: string]: string }
 }

@@ -23,6 +23,8 @@ export type {
   ChunkInput,
   Completed,
   CompleteInput,
+  ConcatenatedUpload,
+  ConcatenateInput,
   CreatedUpload,
   Download,
   Idempotency,

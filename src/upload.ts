@@ -1,3 +1,4 @@
+import { isPartial, type Concatenation } from './concatenation.ts'
 import { UploadError, type ErrorCode } from './errors.ts'
 import { chunkLength, type Grid } from './grid.ts'
 import { type ChunkEntry, Ledger, type Tail } from './ledger.ts'
@@ -38,6 +39,8 @@ export interface Manifest {
   readonly size: number | null
   /** SHA-256 (hex) the whole file must have, where the client declared one. */
   readonly checksum: string | null
+  /** What it has to do with other uploads. @default nothing: it is a file to be, and clients send its bytes */
+  readonly concatenation?: Concatenation
   /** ms since the epoch. */
   readonly createdAt: number
 }
@@ -98,8 +101,13 @@ export function digestOf(upload: StoredUpload): string | null {
 }
 
 /** Whether the upload still takes bytes. */
-export function isOpen(upload: StoredUpload): boolean {
+export function isOpen(upload: Pick<StoredUpload, 'status'>): boolean {
   return upload.status === 'initiated' || upload.status === 'uploading'
+}
+
+/** Whether its time may come: it takes bytes, or it is a part of files to come, for which somebody may not come back. */
+export function mayExpire(upload: Pick<StoredUpload, 'manifest' | 'status'>): boolean {
+  return upload.status === 'uploaded' ? isPartial(upload) : isOpen(upload)
 }
 
 /** Whether only a tombstone is left. */

@@ -7,6 +7,7 @@ import { append } from './operations/append.ts'
 import type { AppendInput } from './operations/append-place.ts'
 import { cancel, terminate } from './operations/cancel.ts'
 import { complete, settle, type Completed, type CompleteInput, type Settled } from './operations/complete.ts'
+import { concatenate, type ConcatenatedUpload, type ConcatenateInput } from './operations/concatenate.ts'
 import { create, type CreatedUpload, type Idempotency } from './operations/create.ts'
 import { authorised } from './operations/authorised.ts'
 import type { Context } from './operations/context.ts'
@@ -107,6 +108,16 @@ export class Uploads {
    */
   create(input: CreateInput, caller: Caller, idempotency?: Idempotency): Promise<CreatedUpload> {
     return create(this.#context, input, caller, idempotency)
+  }
+
+  /**
+   * Makes a file of the bytes of uploads that were created as partial ones. The same request finds the upload that it has
+   * made before, also after its parts are gone. Resolves when the file stands.
+   * @throws UploadError `INVALID_REQUEST` where a part is none or not whole; `UPLOAD_NOT_FOUND`, 410 codes where one is not
+   * there, or not the caller's; `FILE_TOO_LARGE`, `FORBIDDEN`; `UPLOAD_LOCKED` while it is being made: ask again
+   */
+  concatenate(input: ConcatenateInput, caller: Caller): Promise<ConcatenatedUpload> {
+    return concatenate(this.#context, input, caller)
   }
 
   /**
@@ -273,6 +284,8 @@ export type {
   ChunkInput,
   Completed,
   CompleteInput,
+  ConcatenatedUpload,
+  ConcatenateInput,
   CreatedUpload,
   Download,
   Idempotency,

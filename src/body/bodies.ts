@@ -56,6 +56,14 @@ export interface LiveBody extends BodySource {
   close(): void
 }
 
+/** A body's place for bytes that come from no client. */
+export interface BodyPlace {
+  /** Bytes that may be held on their way. */
+  share(): number
+  /** Room for bytes that are held before they are stored, in turn. Whoever asks sees to it that the hold is dropped. */
+  hold(bytes: number): Promise<Hold>
+}
+
 /** What a body is: an append (the tus face), or one chunk (the JSON face). */
 export type BodyKind = 'append' | 'chunk'
 
@@ -205,6 +213,20 @@ export class Bodies {
     } finally {
       this.#work -= 1
       this.#checkIdle()
+    }
+  }
+
+  /**
+   * Runs work on bytes that come from no client, in a body's place: it waits its turn for the memory, and may hold a body's
+   * share of it.
+   * @throws UploadError `UPLOAD_LOCKED` when `gone` aborts first
+   */
+  async runInPlace<T>(gone: AbortSignal, work: (place: BodyPlace) => Promise<T>): Promise<T> {
+    await this.#budget.enter(gone)
+    try {
+      return await work({ share: () => this.#budget.share, hold: (bytes) => this.#holds.take(bytes, gone) })
+    } finally {
+      this.#budget.leave()
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Caller } from '../access.ts'
 import type { BodySource } from '../body/bodies.ts'
+import { mustTakeBytes } from '../concatenation.ts'
 import { UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
@@ -24,8 +25,10 @@ export async function append(context: Context, id: string, input: AppendInput, c
   // Its sender knows of the upload: that it may not be completed need not be hidden, and clients do not repeat a 403.
   const completing = (now: Upload): Promise<Settled> => completeIfFull(context, there(now), caller, 'FORBIDDEN')
   const mayComplete = (now: Upload): Promise<boolean> => mayDo(context, now, 'complete', caller)
+  const begun = await authorised(context, id, 'write', caller)
+  mustTakeBytes(there(begun))
   // What another face has filled is completed first: until then no offset equal to the length may be told.
-  const { upload } = await completing(await authorised(context, id, 'write', caller))
+  const { upload } = await completing(begun)
   const body = context.bodies.open(input.body, input.signal)
   try {
     // Before any lock: whoever holds one never waits for memory.

@@ -1,4 +1,5 @@
 import type { Caller } from '../access.ts'
+import { isPartial } from '../concatenation.ts'
 import { UploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { isGone, isOpen, type Upload } from '../upload.ts'
@@ -45,7 +46,8 @@ export async function remove(context: Context, id: string): Promise<void> {
 function isCancelled(upload: Upload): boolean {
   if (upload.status === 'cancelled') return true
   if (isGone(upload)) there(upload)
-  if (!isOpen(upload)) {
+  // A part is no file, whole or not.
+  if (!isOpen(upload) && !(isPartial(upload) && upload.status === 'uploaded')) {
     throw new UploadError('UPLOAD_COMPLETED', { message: 'This upload is complete and cannot be cancelled any more.' })
   }
   return false

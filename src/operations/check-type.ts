@@ -1,3 +1,4 @@
+import { isPartial } from '../concatenation.ts'
 import { UploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { matchesType } from '../media-types.ts'
@@ -25,7 +26,7 @@ export function refuseType({ options }: Context, contentType: string): void {
 export async function verifyType(context: Context, upload: Upload, lock: UploadLock): Promise<void> {
   const { allowedTypes, sniffTypes, storage } = context.options
   const size = upload.size ?? 0
-  if (allowedTypes === null || !sniffTypes || size === 0) return
+  if (allowedTypes === null || !sniffTypes || size === 0 || isPartial(upload)) return
   const first: Buffer[] = []
   for await (const buffer of storage.read(upload, 0, Math.min(size, SNIFFED_BYTES))) first.push(buffer)
   const { contentType } = upload.manifest

@@ -1,4 +1,5 @@
 import type { Caller } from '../access.ts'
+import { isPartial, partsOf } from '../concatenation.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
@@ -10,6 +11,7 @@ import { dropTransients, type Context } from './context.ts'
 import { published } from './file-url.ts'
 import { forgetUpload } from './heal.ts'
 import { discard, end } from './expire.ts'
+import { fillFinal } from './fill-final.ts'
 import { putChecksum, wantsDigest } from './keep-digest.ts'
 import { authorised, mayDo } from './authorised.ts'
 import { commit, fresh, learn, load, mustHold, there } from './records.ts'
@@ -34,8 +36,11 @@ export function complete(context: Context, id: string, input: CompleteInput, cal
   return context.bodies.run(async () => {
     const deadline = performance.now() + (input.waitMs ?? DEFAULT_WAIT_MS)
     const upload = there(await authorised(context, id, 'complete', caller, { afterEnd: true }))
+    if (isPartial(upload)) {
+      throw new UploadError('FORBIDDEN', { message: 'This upload is a part of a file: it becomes none by itself.' })
+    }
     if (upload.status !== 'uploaded') {
-      requireFull(upload)
+      if (partsOf(upload) === null) requireFull(upload)
       // Not bounded by `waitMs`, which speaks of the checksum: a short wait must still find a file that is quickly made.
       await within(drive(context, id), Math.max(deadline - performance.now(), context.options.lockWaitMs))
     }
@@ -51,7 +56,8 @@ export function complete(context: Context, id: string, input: CompleteInput, cal
 export function settle(context: Context, id: string, caller: Caller, signal?: AbortSignal): Promise<Settled> {
   return context.bodies.run(async () => {
     let upload = there(await authorised(context, id, 'read', caller, { afterEnd: true }))
-    if (isOpen(upload)) {
+    // Nobody appends to what is made of others.
+    if (isOpen(upload) && partsOf(upload) === null) {
       const lock = await context.state.locks.acquire(id, {
         scope: { kind: 'append' },
         waitMs: context.options.lockWaitMs,
@@ -82,26 +88,27 @@ export interface Settled {
 }
 
 /**
- * Drives the completion of an upload whose chunks are all durable, and reads its offset in the same instant in which it is
- * seen to need none: another writer may fill the ledger at any time. Where nobody has begun to complete it, the caller
- * must be allowed to.
- * @throws UploadError `UPLOAD_LOCKED` while completion lasts; `denied` where the caller may not complete it
+ * Drives the completion of an upload whose chunks are all durable, or that is made of others, and reads its offset in the
+ * same instant in which it is seen to need none: another writer may fill the ledger at any time. Where nobody has begun to
+ * complete it, the caller must be allowed to.
+ * @throws UploadError `UPLOAD_LOCKED` while completion lasts, after `waitMs`; `denied` where the caller may not complete it
  */
 export async function completeIfFull(
   context: Context,
   begun: Upload,
   caller: Caller,
   denied: 'FORBIDDEN' | 'UPLOAD_LOCKED',
+  waitMs = context.options.lockWaitMs,
 ): Promise<Settled> {
   let upload = begun
-  while (upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))) {
+  while (upload.status !== 'uploaded' && (partsOf(upload) !== null || upload.ledger.isFull(gridOf(upload)))) {
     if (isOpen(upload)) {
       if (!(await mayDo(context, upload, 'complete', caller))) throw new UploadError(denied, MAY_NOT_COMPLETE)
       // A tus client comes here with every HEAD and PATCH: the hook is not asked again and again.
       const veto = context.vetoes.of(upload.manifest.id)
       if (veto !== null) throw veto
     }
-    upload = await within(drivenOrHealed(context, upload.manifest.id), context.options.lockWaitMs)
+    upload = await within(drivenOrHealed(context, upload), waitMs)
   }
   return { upload, offset: upload.ledger.offset(gridOf(upload)) }
 }
@@ -110,16 +117,19 @@ export async function completeIfFull(
  * Storage may find that it has lost a chunk: then what it still has is the answer, and a sequential writer is told the true
  * offset rather than an error that makes it start over.
  */
-async function drivenOrHealed(context: Context, id: string): Promise<Upload> {
+async function drivenOrHealed(context: Context, upload: Upload): Promise<Upload> {
+  const { id } = upload.manifest
   try {
     return await drive(context, id)
   } catch (error) {
-    if (isUploadError(error) && error.code === 'CHUNKS_MISSING') return fresh(context, id)
     // It was declared of the file, by whoever began it: the bytes of this request are what they were said to be.
     if (isUploadError(error) && error.code === 'CHECKSUM_MISMATCH') {
       throw new UploadError('UPLOAD_FAILED', { message: error.message, cause: error })
     }
-    throw error
+    if (!isUploadError(error) || error.code !== 'CHUNKS_MISSING') throw error
+    // What is lost of a file that is made of others is copied again by whoever asks next.
+    if (partsOf(upload) !== null) throw new UploadError('UPLOAD_LOCKED', { cause: error })
+    return fresh(context, id)
   }
 }
 
@@ -136,10 +146,14 @@ export function drive(context: Context, id: string): Promise<Upload> {
 
 async function completeUnderLock(context: Context, id: string): Promise<Upload> {
   const { lockWaitMs } = context.options
-  const lock = await context.state.locks.acquire(id, { scope: { kind: 'whole' }, waitMs: lockWaitMs })
+  const asked = new AbortController()
+  const stop = (): void => asked.abort()
+  const scope = { kind: 'whole' } as const
+  const lock = await context.state.locks.acquire(id, { scope, waitMs: lockWaitMs, onAsked: stop, onLost: stop })
   try {
     const upload = await fresh(context, id)
-    return upload.status === 'uploaded' ? upload : await makeFile(context, upload, lock)
+    if (upload.status === 'uploaded') return upload
+    return await makeFile(context, await fillFinal(context, upload, lock, asked.signal), lock)
   } catch (error) {
     // Storage has found that it does not hold what it had confirmed (a failed fsync): what is remembered here is not to
     // be repeated, and a merge would keep it.
@@ -165,7 +179,7 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const { storage } = context
   const { id } = upload.manifest
   requireFull(upload)
-  if (isOpen(upload)) await askBeforeComplete(context, upload)
+  if (isOpen(upload) && !isPartial(upload)) await askBeforeComplete(context, upload)
   const completing = isOpen(upload) ? await begin(context, upload, lock) : upload
   if (storage.readsUnfinished) await verify(context, completing, lock)
   const assembled = await assemble(context, completing)
@@ -175,14 +189,16 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   const known = await fresh(context, id)
   const file = fileRecord(known, at, assembled)
   mustHold(lock)
-  await storage.files.put(file, context.outbox.receivers)
+  if (!isPartial(known)) await storage.files.put(file, context.outbox.receivers)
   await storage.record(id, { type: 'ended', status: 'uploaded', at })
   try {
     return await commitUploaded(context, completing, file, lock)
   } finally {
     // The file is there, whatever becomes of state's knowledge of it.
-    context.outbox.begin(file)
-    context.events.emit('completed', published(context.options, file), { ...known, status: 'uploaded', endedAt: at })
+    if (!isPartial(known)) {
+      context.outbox.begin(file)
+      context.events.emit('completed', published(context.options, file), { ...known, status: 'uploaded', endedAt: at })
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { Bodies } from '../body/bodies.ts'
 import { Holds } from '../body/holds.ts'
 import { LEAST_READ_AHEAD, MemoryBudget } from '../body/memory-budget.ts'
 import { Digests } from '../checksum/digests.ts'
+import { isPartial } from '../concatenation.ts'
 import type { Receiver } from '../deliveries.ts'
 import { type UploadEventMap, UploadEvents } from '../events.ts'
 import { heldMemory, lentMemory, resolveOptions, type ResolvedOptions, type UploadsOptions } from '../options.ts'
@@ -60,9 +61,9 @@ export function createContext(chosen: UploadsOptions): Context {
   return context
 }
 
-/** Of a finished file the outbox tells by itself: it is recorded that it has to. */
+/** Of a finished file the outbox tells by itself: it is recorded that it has to. Parts of files come and go unsaid. */
 function tellOfEnd(outbox: Outbox, webhook: Webhook, name: keyof UploadEventMap, upload: Upload): void {
-  if (name !== 'cancelled' && name !== 'expired' && name !== 'failed') return
+  if (isPartial(upload) || (name !== 'cancelled' && name !== 'expired' && name !== 'failed')) return
   const event = goneEvent(name, upload)
   outbox.beginUnrecorded(event.id, 'webhook', (signal) => webhook.send(event, signal))
 }

@@ -36,10 +36,9 @@ export async function create(
   return context.bodies.run(async () => {
     wantLogin(caller)
     const manifest = manifestFor(context, checkCreateInput(input), caller)
-    const subject = subjectOf(newUpload(manifest))
-    if (!(await context.options.authorize(caller.principal, 'create', subject))) throw new UploadError('FORBIDDEN')
+    await mayCreate(context, manifest, caller)
     // Before the upload is, so that where it cannot be had nothing is made.
-    const issue = caller.principal === null ? null : await context.tokens.issuer()
+    const issue = await issuerFor(context, caller)
     const upload = await (idempotency === undefined
       ? begin(context, manifest)
       : beginOnce(context, manifest, claimKey(idempotency.key, caller), fingerprint(input)))
@@ -47,7 +46,19 @@ export async function create(
   })
 }
 
-function manifestFor(context: Context, input: CreateInput, caller: Caller): Manifest {
+/** @throws UploadError `FORBIDDEN` */
+export async function mayCreate({ options }: Context, manifest: Manifest, { principal }: Caller): Promise<void> {
+  const subject = subjectOf(newUpload(manifest))
+  if (!(await options.authorize(principal, 'create', subject))) throw new UploadError('FORBIDDEN')
+}
+
+/** What makes the tokens of uploads, for who has logged in; null where nobody is asked who he is. */
+export async function issuerFor({ tokens }: Context, { principal }: Caller): Promise<((id: string) => string) | null> {
+  return principal === null ? null : await tokens.issuer()
+}
+
+/** What an upload is to be. @throws UploadError `FILE_TOO_LARGE`, `INVALID_REQUEST` */
+export function manifestFor(context: Context, input: CreateInput, caller: Caller): Manifest {
   const { maxFileSize, chunkSize, limits, now } = context.options
   if (maxFileSize !== null && input.fileSize !== null && input.fileSize > maxFileSize) {
     throw new UploadError('FILE_TOO_LARGE', {
@@ -56,7 +67,8 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
     })
   }
   const contentType = input.contentType ?? DEFAULT_CONTENT_TYPE
-  refuseType(context, contentType)
+  // A part has no type: that of the file comes with it.
+  if (input.partial !== true) refuseType(context, contentType)
   return {
     version: 1,
     id: randomUUID(),
@@ -69,6 +81,7 @@ function manifestFor(context: Context, input: CreateInput, caller: Caller): Mani
     chunkSize: chooseChunkSize(input.fileSize ?? mostDeferred(maxFileSize, limits), input.chunkSize, chunkSize, limits),
     size: input.fileSize,
     checksum: input.checksum ?? null,
+    ...(input.partial === true ? { concatenation: { kind: 'partial' } } : {}),
     createdAt: now(),
   }
 }
@@ -78,7 +91,8 @@ function mostDeferred(maxFileSize: number | null, { maxChunkSize, maxChunks }: G
   return maxFileSize === null ? null : Math.min(maxFileSize, maxChunkSize * maxChunks)
 }
 
-async function begin(context: Context, manifest: Manifest): Promise<Upload> {
+/** Makes the upload, or finds the one that another has made under its id. @throws UploadError what `beforeCreate` throws */
+export async function begin(context: Context, manifest: Manifest): Promise<Upload> {
   await context.options.beforeCreate(manifest)
   await reserveNew(context, manifest)
   if (!(await made(context, manifest))) {

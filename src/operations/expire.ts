@@ -1,6 +1,7 @@
+import { partsOf } from '../concatenation.ts'
 import { type ErrorCode, isUploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
-import { isOpen, type Change, type GoneStatus, type Upload } from '../upload.ts'
+import { gridOf, mayExpire, type Change, type GoneStatus, type Upload } from '../upload.ts'
 import { leaveAccount } from './account.ts'
 import { dropTransients, type Context } from './context.ts'
 import { commit, learn, load, mustHold } from './records.ts'
@@ -26,9 +27,13 @@ export async function expireIfDue(context: Context, upload: Upload): Promise<Upl
   }
 }
 
-/** Whether an open upload's time is over. */
+/**
+ * Whether the time of an upload that nobody has come back to is over. One that is made of others waits for nobody, unless it
+ * has all its bytes and `beforeComplete` has said no.
+ */
 function isDue(context: Context, upload: Upload): boolean {
-  return isOpen(upload) && context.state.skewMs !== null && upload.expiresAt <= context.options.now()
+  if (!mayExpire(upload) || (partsOf(upload) !== null && !upload.ledger.isFull(gridOf(upload)))) return false
+  return context.state.skewMs !== null && upload.expiresAt <= context.options.now()
 }
 
 /** Ends a finished file whose time is over. Returns whether it did. */

@@ -1,9 +1,12 @@
+import { isPartial } from '../concatenation.ts'
 import { digestOf, gridOf, isGone, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { commit, load } from './records.ts'
 
 /** Whether the bytes of a file are read back for its digest. */
 export function wantsDigest({ options }: Context, upload: Upload): boolean {
+  // A part is never given out.
+  if (isPartial(upload)) return false
   return digestOf(upload) === null && (options.fileChecksum === 'full' || upload.manifest.checksum !== null)
 }
 

@@ -4,6 +4,7 @@ import type { Caller } from '../access.ts'
 import type { LiveBody } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
 import { BodyChecksums, verifyChecksums, type DeclaredChecksums } from '../checksum/body-checksum.ts'
+import { mustTakeBytes } from '../concatenation.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import { chunkCount, chunkLength, chunkStart, isChunkNumber } from '../grid.ts'
 import type { ChunkEntry } from '../ledger.ts'
@@ -60,6 +61,7 @@ export async function putChunk(context: Context, id: string, input: ChunkInput, 
  */
 async function placed(context: Context, id: string, input: ChunkInput, caller: Caller): Promise<Upload> {
   const seen = await authorised(context, id, 'write', caller, { recent: true })
+  mustTakeBytes(seen)
   try {
     checkPlace(context, there(seen), input)
     return seen

@@ -1,5 +1,6 @@
+import { partsOf } from '../concatenation.ts'
 import { isUploadError } from '../errors.ts'
-import { digestOf, isGone, isOpen, type Upload } from '../upload.ts'
+import { digestOf, isGone, isOpen, mayExpire, type Upload } from '../upload.ts'
 import { keepAccount } from './account.ts'
 import { drive } from './complete.ts'
 import type { Context } from './context.ts'
@@ -157,10 +158,23 @@ export class Sweeper {
     if (upload === null) return
     await keepAccount(this.#context, upload)
     if (isGone(upload)) await this.#bury(upload)
-    else if (upload.status === 'completing') this.#aside(() => drive(this.#context, id), `completing upload ${id}`)
-    else if (isOpen(upload)) await expireIfDue(this.#context, upload)
-    else if (await expireFileIfDue(this.#context, upload)) return
+    else if (upload.status === 'completing') this.#complete(id)
+    else if (mayExpire(upload)) {
+      const now = await expireIfDue(this.#context, upload)
+      // Nobody sends the bytes of what is made of others.
+      if (isOpen(now) && partsOf(now) !== null) this.#complete(id)
+    } else if (await expireFileIfDue(this.#context, upload)) return
     else await this.#lookAfter(upload)
+  }
+
+  #complete(id: string): void {
+    const complete = async (): Promise<void> => {
+      await drive(this.#context, id).catch((error: unknown) => {
+        // That it must not be completed is nothing that went wrong.
+        if (error !== this.#context.vetoes.of(id)) throw error
+      })
+    }
+    this.#aside(complete, `completing upload ${id}`)
   }
 
   /** Of a finished file: who is still to be told of it, and its checksum. */

@@ -1,4 +1,5 @@
 import type { Caller } from '../access.ts'
+import { isPartial } from '../concatenation.ts'
 import type { FileRecord } from '../files.ts'
 import { progressOf, type Progress } from '../progress.ts'
 import { Speedometer } from '../speedometer.ts'
@@ -149,7 +150,8 @@ export class Watch {
   async #newsOf(upload: Upload): Promise<News | null> {
     const progress = this.#progressOf(upload)
     if (isGone(upload)) return { type: upload.status, progress }
-    if (upload.status !== 'uploaded') return { type: 'progress', progress }
+    // A part of files to come is no file, whole or not.
+    if (upload.status !== 'uploaded' || isPartial(upload)) return { type: 'progress', progress }
     try {
       const file = await this.#context.storage.files.get(upload.manifest.fileId)
       // Removed in this moment: its end is seen with the next look.

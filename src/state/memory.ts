@@ -1,7 +1,7 @@
 import { UploadError } from '../errors.ts'
 import type { LockRequest, UploadLock } from '../locks/locker.ts'
 import { MemoryLocker, type MemoryLockerOptions } from '../locks/memory-locker.ts'
-import { applyChange, type Change, isOpen, type Upload, type UploadStatus } from '../upload.ts'
+import { applyChange, type Change, mayExpire, type Upload, type UploadStatus } from '../upload.ts'
 import { MemoryAccounts } from './memory-accounts.ts'
 import type { CommitOptions, Locked, State } from './state.ts'
 
@@ -51,7 +51,7 @@ export class MemoryState implements State {
 
   async due(at: number): Promise<string[]> {
     const ids: string[] = []
-    for (const [id, upload] of this.#uploads) if (upload.expiresAt <= at && isOpen(upload)) ids.push(id)
+    for (const [id, upload] of this.#uploads) if (upload.expiresAt <= at && mayExpire(upload)) ids.push(id)
     return ids
   }
 

@@ -60,7 +60,7 @@ export interface State {
    * @throws UploadError `UPLOAD_LOCKED` when the lock is not the live one, and what {@link applyChange} throws.
    */
   commit(id: string, changes: readonly Change[], options: CommitOptions): Promise<Upload | null>
-  /** Ids of open uploads whose expiry is at or before `at`: a hint, the time is checked again under the lock. */
+  /** Ids of uploads that may expire (see `mayExpire`) and whose expiry is at or before `at`: a hint, the time is checked again under the lock. */
   due(at: number): Promise<string[]>
   /** Drops what is known. */
   forget(id: string): Promise<void>

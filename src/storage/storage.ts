@@ -58,6 +58,23 @@ export interface AssembledFile {
   readonly key?: string
 }
 
+/** Bytes `[start, end)` of an upload that has ended as `uploaded`. */
+export interface Source {
+  readonly upload: StoredUpload
+  readonly start: number
+  readonly end: number
+}
+
+/** A chunk that is made of bytes which stand elsewhere. */
+export interface ChunkCopy {
+  /** From 0. */
+  readonly number: number
+  /** Exactly its bytes. */
+  readonly source: Source
+  /** What is said of when it became durable, ms since the epoch. */
+  readonly at: number
+}
+
 /** A claim on an idempotency key. */
 export interface Claim {
   /** The upload that the key made, or is about to make. */
@@ -94,6 +111,12 @@ export interface Storage {
    * @throws UploadError `CHUNKS_MISSING`, also from the writer, when the tail is not there: who asks knows less than storage
    */
   beginChunk(upload: StoredUpload, number: number, from: number, room?: ChunkRoom): Promise<ChunkWriter>
+  /**
+   * Makes chunks of bytes of other uploads that stand here, without their passing through this process: makes them durable,
+   * records them, and returns their entries. Of the others nothing is recorded: whoever asks reads their bytes and writes
+   * them.
+   */
+  copyChunks(upload: StoredUpload, copies: readonly ChunkCopy[]): Promise<readonly ChunkEntry[]>
   /**
    * A writer who had lost its lock has stored other bytes for a chunk that is recorded, before or after it was, or of which
    * a tail is: sees to it that no recovery takes those for what is recorded. Where that is gone, completion will say so.

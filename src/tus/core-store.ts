@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { DataStore, Upload as TusUpload } from '@tus/utils'
 import type { Caller } from '../access.ts'
+import { partsOf } from '../concatenation.ts'
 import { isUploadError } from '../errors.ts'
 import { gridOf, type Upload } from '../upload.ts'
 import type { Settled, Uploads } from '../uploads.ts'
@@ -16,6 +17,7 @@ const EXTENSIONS = [
   'termination',
   'checksum',
   'checksum-trailer',
+  'concatenation',
 ]
 
 /** Ends of a creation's body after which the new upload is worth keeping: what was received can be resumed. */
@@ -62,7 +64,9 @@ export class CoreStore extends DataStore {
       // The core alone compares offsets and room, under the lock: here a live PATCH has not been asked to let go.
       return new TusUpload({ id: ticket, offset: request.patch.offset })
     }
-    const { upload, offset } = await this.#uploads.settle(id, request.caller)
+    const { upload, offset } = await this.#uploads
+      .settle(id, request.caller)
+      .catch((error: unknown) => this.#beingMade(request, error))
     request.upload = upload
     return new TusUpload({ id: ticket, offset, ...(upload.size === null ? {} : { size: upload.size }) })
   }
@@ -92,6 +96,18 @@ export class CoreStore extends DataStore {
   override async remove(ticket: string): Promise<void> {
     const { id, caller } = this.#tickets.requestOf(ticket)
     await this.#uploads.terminate(id ?? '', caller)
+  }
+
+  /**
+   * "The response to a HEAD request for a final upload SHOULD NOT contain the Upload-Offset header unless the concatenation
+   * has been successfully finished." All else is known from the first.
+   */
+  async #beingMade(request: TusRequest, error: unknown): Promise<Settled> {
+    if (request.method !== 'HEAD' || !isUploadError(error) || error.code !== 'UPLOAD_LOCKED') throw error
+    const upload = await this.#uploads.find(request.id ?? '', request.caller)
+    if (partsOf(upload) === null) throw error
+    request.offsetWithheld = true
+    return { upload, offset: 0 }
   }
 
   /** A creation whose body failed either answers 201 with what was kept, or leaves nothing behind. */

@@ -1,11 +1,13 @@
 import { CHECKSUM_ALGORITHMS } from '../checksum/algorithms.ts'
+import { partsOf } from '../concatenation.ts'
 import { reprDigest } from '../downloads/file-headers.ts'
 import { errorHeaders } from '../error-headers.ts'
 import { isUploadError, RETRY_AFTER_S, toUploadError } from '../errors.ts'
 import type { FaceReply } from '../http.ts'
-import { digestOf, isOpen } from '../upload.ts'
+import { digestOf, mayExpire } from '../upload.ts'
 import type { TusRequest } from './tus-request.ts'
 import { TUS_VERSION } from './request-headers.ts'
+import { UPLOAD_CONCAT, uploadConcatOf } from './upload-concat.ts'
 import { formatUploadMetadata } from './upload-metadata.ts'
 
 /** Headers of @tus/server's that go to the client; CORS has another owner, and content headers are written anew. */
@@ -74,9 +76,16 @@ export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
 
 function uploadHeaders({ method, upload, error }: TusRequest, status: number): Record<string, string> {
   const headers: Record<string, string> = {}
-  if (upload !== null && isOpen(upload)) {
+  if (upload !== null && mayExpire(upload) && partsOf(upload) === null) {
     // "This header MUST be included in every PATCH response if the upload is going to expire."
     headers['Upload-Expires'] = new Date(upload.expiresAt).toUTCString()
+  }
+  if (upload !== null && ((method === 'HEAD' && status === 200) || status === 201)) {
+    // "The Upload-Concat request and response header MUST be set in both partial and final upload creation requests." And
+    // "Response to HEAD request against partial or final upload MUST include the Upload-Concat header and its value as
+    // received in the upload creation request."
+    const concat = uploadConcatOf(upload)
+    if (concat !== null) headers[UPLOAD_CONCAT] = concat
   }
   if (upload !== null && method === 'HEAD' && status === 200) {
     const metadata = formatUploadMetadata(upload)

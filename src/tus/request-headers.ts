@@ -64,13 +64,7 @@ export function refuseVersion(method: string, headers: IncomingHttpHeaders): voi
 }
 
 /** Headers that @tus/server reads, as it wants them; those it would misread, or that the core reads itself, stay out. */
-const PASSED: readonly string[] = [
-  'content-length',
-  'tus-resumable',
-  'upload-concat',
-  'upload-defer-length',
-  'upload-offset',
-]
+const PASSED: readonly string[] = ['content-length', 'tus-resumable', 'upload-defer-length', 'upload-offset']
 
 /** The headers of a request as @tus/server is given them. */
 export function headersForTus(method: string, headers: IncomingHttpHeaders): Headers {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { CONTENT_DIGEST, readChecksums, UPLOAD_CHECKSUM, type ChecksumRequest } from '../checksum/read-checksums.ts'
 import { UploadError } from '../errors.ts'
 import type { Creation, Patch } from './tus-request.ts'
@@ -9,6 +10,7 @@ import {
   uploadLength,
   wholeNumber,
 } from './request-headers.ts'
+import { UPLOAD_CONCAT, type UploadConcat } from './upload-concat.ts'
 import { parseUploadMetadata } from './upload-metadata.ts'
 
 /**
@@ -16,7 +18,11 @@ import { parseUploadMetadata } from './upload-metadata.ts'
  * @param maxFileSize Size of the largest file, bytes, or null.
  * @throws UploadError `INVALID_REQUEST`, `UNSUPPORTED_MEDIA_TYPE`; `FILE_TOO_LARGE` where the body is
  */
-export function readCreation(request: ChecksumRequest, maxFileSize: number | null): Creation {
+export function readCreation(
+  request: ChecksumRequest,
+  maxFileSize: number | null,
+  concat: UploadConcat | null,
+): Creation {
   const { headers } = request
   // "The request MAY include a body"; it is one with this content type only (creation-with-upload).
   if (hasBody(headers) && !isOffsetOctetStream(headers)) throw wrongType('A POST with a body')
@@ -29,15 +35,27 @@ export function readCreation(request: ChecksumRequest, maxFileSize: number | nul
       details: { max: most },
     })
   }
-  const raw = headers['upload-metadata']
   return {
     input: {
-      ...parseUploadMetadata(typeof raw === 'string' ? raw : undefined),
+      ...readFile(headers),
       fileSize,
+      partial: concat?.kind === 'partial',
     },
     contentLength: hasBody(headers) ? contentLength(headers) : 0,
     ...declared(request),
   }
+}
+
+/**
+ * What the headers of a creation say of its file.
+ * @throws UploadError `INVALID_REQUEST`
+ */
+export function readFile(headers: IncomingHttpHeaders) {
+  const raw = headers['upload-metadata']
+  const concat = headers['upload-concat']
+  const file = parseUploadMetadata(typeof raw === 'string' ? raw : undefined)
+  if (typeof concat !== 'string') return file
+  return { ...file, attributes: { ...file.attributes, [UPLOAD_CONCAT]: concat } }
 }
 
 /**

@@ -3,12 +3,14 @@ import { toUploadError, UploadError } from '../errors.ts'
 import { withToken, type FaceReply, type FaceRequest } from '../http.ts'
 import type { Uploads } from '../uploads.ts'
 import { CoreStore } from './core-store.ts'
+import { createFinal } from './create-final.ts'
 import { get } from './get.ts'
 import { errorReply, finishReply, fromResponse } from './reply.ts'
 import { effectiveMethod, headersForTus, refuseVersion } from './request-headers.ts'
 import { readCreation, readPatch } from './requests.ts'
 import { Tickets } from './tickets.ts'
 import type { Patch, TusRequest } from './tus-request.ts'
+import { readUploadConcat } from './upload-concat.ts'
 
 /** What the tus face is made of. */
 export interface TusFaceOptions {
@@ -30,12 +32,14 @@ const COLLECTION_METHODS: readonly string[] = ['POST', 'OPTIONS']
  * @tus/server answers otherwise than the specification says is answered before @tus/server sees it.
  */
 export class TusFace {
+  readonly #options: TusFaceOptions
   readonly #uploads: Uploads
   readonly #server: Server
   readonly #tickets = new Tickets()
 
   constructor(options: TusFaceOptions) {
     const tickets = this.#tickets
+    this.#options = options
     this.#uploads = options.uploads
     this.#server = new Server({
       path: options.path,
@@ -46,11 +50,7 @@ export class TusFace {
       maxSize: options.uploads.maxFileSize ?? 0,
       namingFunction: (web) => tickets.ticketOf(web),
       getFileIdFromRequest: (web) => tickets.ticketOf(web),
-      generateUrl: (_web, { path, id: ticket }) => {
-        const { id, token, publicUrl } = tickets.requestOf(ticket)
-        const address = `${options.publicUrl ?? publicUrl ?? ''}${path}/${id}`
-        return withToken(address, options.tokenInLocation === true ? token : null)
-      },
+      generateUrl: (_web, { id: ticket }) => this.#urlOf(tickets.requestOf(ticket)),
       onResponseError: (web, error) => {
         tickets.requestOf(tickets.ticketOf(web)).error = error
         return replyTo(error)
@@ -87,7 +87,12 @@ export class TusFace {
     refuseMethod(method, tus.id)
     if (method === 'GET') return get(this.#uploads, tus.id ?? '', tus)
     refuseVersion(method, raw.headers)
-    if (method === 'POST') tus.create = readCreation(raw, this.#uploads.maxFileSize)
+    if (method === 'POST') {
+      const concat = readUploadConcat(raw.headers, this.#options.path)
+      // @tus/server answers every Upload-Concat with 501.
+      if (concat?.kind === 'final') return createFinal(this.#uploads, tus, concat, () => this.#urlOf(tus))
+      tus.create = readCreation(raw, this.#uploads.maxFileSize, concat)
+    }
     if (method === 'PATCH') tus.patch = await this.#readPatch(tus)
     const headers = headersForTus(method, raw.headers)
     const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })
@@ -103,6 +108,12 @@ export class TusFace {
       tus.upload = await this.#uploads.find(tus.id ?? '', tus.caller)
       throw error
     }
+  }
+
+  /** Where the upload of a request is found. */
+  #urlOf({ id, token, publicUrl }: TusRequest): string {
+    const address = `${this.#options.publicUrl ?? publicUrl ?? ''}${this.#options.path}/${id}`
+    return withToken(address, this.#options.tokenInLocation === true ? token : null)
   }
 }
 

@@ -49,6 +49,10 @@ export class FaultLayer implements FileLayer {
     return this.#run({ name: 'link', path }, () => nodeFiles.link(existing, path))
   }
 
+  clone(from: string, to: string): Promise<void> {
+    return this.#run({ name: 'clone', path: to }, () => nodeFiles.clone(from, to))
+  }
+
   unlink(path: string): Promise<void> {
     return this.#run({ name: 'unlink', path }, () => nodeFiles.unlink(path))
   }

@@ -98,6 +98,10 @@ export class FaultyFiles implements FileLayer {
     return this.#pass('link', path, () => this.#inner.link(existing, path))
   }
 
+  clone(from: string, to: string): Promise<void> {
+    return this.#pass('clone', to, () => this.#inner.clone(from, to))
+  }
+
   unlink(path: string): Promise<void> {
     return this.#pass('unlink', path, () => this.#inner.unlink(path))
   }
@@ -257,6 +261,14 @@ export class MemoryFiles implements FileLayer {
     const { folder, name } = this.#parent(path)
     if (folder.entries.has(name)) throw systemError('EEXIST', 'link')
     folder.entries.set(name, this.#file(existing))
+  }
+
+  async clone(from: string, to: string): Promise<void> {
+    const { content } = this.#file(from)
+    const { folder, name } = this.#parent(to)
+    if (folder.entries.has(name)) throw systemError('EEXIST', 'copyfile')
+    const copy = Buffer.from(content)
+    folder.entries.set(name, { kind: 'file', content: copy, synced: Buffer.alloc(0), mtimeMs: Date.now() })
   }
 
   async unlink(path: string): Promise<void> {

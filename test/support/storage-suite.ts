@@ -486,6 +486,109 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
       })
     })
 
+    describe('parts of files to come', () => {
+      const partial = { concatenation: { kind: 'partial' } } as const
+      const partOf = async () => complete(storage, await storeAll(storage, manifestOf(partial), bytes))
+
+      /** A file of one chunk more than a part, which begins with it or goes on with it. */
+      const finalOf = (part: StoredUpload): Promise<StoredUpload> =>
+        begin({
+          size: size + chunkSize,
+          concatenation: { kind: 'final', parts: [{ id: part.manifest.id, size }] },
+        })
+
+      it('keeps what an upload has to do with others', async () => {
+        const part = await partOf()
+        const final = await finalOf(part)
+        await reopen()
+        for (const { manifest } of [part, final]) {
+          expect((await mustLoad(storage, manifest.id)).manifest).toEqual(manifest)
+        }
+      })
+
+      it('keeps the bytes of a part, and deletes them with it', async () => {
+        const { manifest } = await partOf()
+        await reopen()
+        const part = await mustLoad(storage, manifest.id)
+        expect(part.status).toBe('uploaded')
+        expectBytes(await gather(storage.read(part, 0, size)), bytes)
+        expectBytes(await gather(storage.read(part, 7, chunkSize + 9)), bytes.subarray(7, chunkSize + 9))
+        expect(await storage.files.get(manifest.fileId)).toBeNull()
+        await storage.record(manifest.id, { type: 'ended', status: 'expired', at: 9, ofFile: true })
+        await storage.discard(await mustLoad(storage, manifest.id))
+        expect((await mustLoad(storage, manifest.id)).status).toBe('expired')
+        await expect(gather(storage.read(part, 0, size))).rejects.toThrow()
+        await storage.forget(manifest.id)
+        expect(await storage.load(manifest.id)).toBeNull()
+      })
+
+      it.each([
+        ['at the same place', 0],
+        ['at another place', 1],
+        ['from anywhere', Math.ceil(chunkSize / 3)],
+      ])('makes a chunk of a part %s, or says that it cannot', async (_, start) => {
+        const part = await partOf()
+        const final = await finalOf(part)
+        const stretch = bytes.subarray(start, start + chunkSize)
+        const source = { upload: part, start, end: start + chunkSize }
+        const [entry] = await storage.copyChunks(final, [{ number: 0, source, at: 8 }])
+        await reopen()
+        const loaded = await mustLoad(storage, final.manifest.id)
+        if (entry === undefined) {
+          expect(loaded.ledger.chunks.size).toBe(0)
+          return
+        }
+        expect(entry).toMatchObject({ number: 0, size: chunkSize, sha256: sha256(stretch) })
+        expect(loaded.ledger.chunks.get(0)).toMatchObject({ number: 0, size: chunkSize, sha256: sha256(stretch) })
+        expect(loaded.ledger.chunks.get(0)?.etag).toBe(entry.etag)
+      })
+
+      it('makes a file of chunks that were copied, and of others', async () => {
+        const part = await partOf()
+        const final = await finalOf(part)
+        const whole = Buffer.concat([bytes, testBytes(chunkSize, 3)])
+        for (const number of [0, 1]) {
+          const start = number * chunkSize
+          const source = { upload: part, start, end: start + chunkSize }
+          const copied = await storage.copyChunks(final, [{ number, source, at: 8 }])
+          if (copied.length === 0) await putChunk(storage, final, whole, number)
+        }
+        await reopen()
+        const begun = await mustLoad(storage, final.manifest.id)
+        for (const number of [2, 3]) await putChunk(storage, begun, whole, number)
+        await complete(storage, await mustLoad(storage, final.manifest.id))
+        expectBytes(await gather(await storage.openFile(final.manifest.fileId, 0, whole.length)), whole)
+        // The part is as it was.
+        expectBytes(await gather(storage.read(await mustLoad(storage, part.manifest.id), 0, size)), bytes)
+      })
+
+      it('records nothing of a part whose bytes are gone', async () => {
+        const part = await partOf()
+        const final = await finalOf(part)
+        const { id } = part.manifest
+        await storage.record(id, { type: 'ended', status: 'cancelled', at: 9, ofFile: true })
+        await storage.discard(await mustLoad(storage, id))
+        const source = { upload: part, start: 0, end: chunkSize }
+        const copied = await storage.copyChunks(final, [{ number: 0, source, at: 8 }]).catch(() => [])
+        expect(copied).toEqual([])
+        expect((await mustLoad(storage, final.manifest.id)).ledger.chunks.size).toBe(0)
+      })
+
+      it('copies no chunk into what has ended, or outside the grid', async () => {
+        const part = await partOf()
+        const final = await finalOf(part)
+        const source = { upload: part, start: 0, end: chunkSize }
+        await expect(storage.copyChunks(final, [{ number: 4, source, at: 8 }])).rejects.toMatchObject({
+          code: 'INVALID_CHUNK_NUMBER',
+        })
+        await storage.record(final.manifest.id, { type: 'ended', status: 'cancelled', at: 9 })
+        const gone = await mustLoad(storage, final.manifest.id)
+        await expect(storage.copyChunks(gone, [{ number: 0, source, at: 8 }])).rejects.toMatchObject({
+          code: 'UPLOAD_CANCELLED',
+        })
+      })
+    })
+
     describe('files', () => {
       it('keeps, replaces and removes records', async () => {
         const upload = await begin()

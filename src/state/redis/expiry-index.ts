@@ -1,5 +1,5 @@
 import { answered } from '../../redis/script.ts'
-import { isOpen, type Upload } from '../../upload.ts'
+import { mayExpire, type Manifest, type Upload, type UploadStatus } from '../../upload.ts'
 import { expiryIndexKey, recordKeys } from './record-keys.ts'
 
 /** What an {@link ExpiryIndex} needs of ioredis' `Redis` or `Cluster`. */
@@ -40,11 +40,11 @@ export class ExpiryIndex {
 
   /** Enters an upload that may expire. Never throws: it is a hint. */
   async enter(upload: Upload): Promise<void> {
-    if (!isOpen(upload)) return
+    if (!mayExpire(upload)) return
     await this.#answered(this.#redis.zadd(this.#key, upload.expiresAt, upload.manifest.id)).catch(() => {})
   }
 
-  /** Ids of open uploads whose expiry is at or before `at`. */
+  /** Ids of uploads that may expire and whose expiry is at or before `at`. */
   async due(at: number): Promise<string[]> {
     const due: string[] = []
     for (;;) {
@@ -59,8 +59,9 @@ export class ExpiryIndex {
 
   async #check(id: string, at: number): Promise<boolean> {
     const [record] = recordKeys(this.#prefix, id)
-    const [status, expiresAt] = await this.#answered(this.#redis.hmget(record, 'status', 'expiresAt'))
-    if (status !== 'initiated' && status !== 'uploading') {
+    const fields = await this.#answered(this.#redis.hmget(record, 'status', 'expiresAt', 'manifest'))
+    const [status = null, expiresAt, manifest = null] = fields
+    if (status === null || manifest === null || !mayExpire(parse(status, manifest))) {
       await this.#answered(this.#redis.zrem(this.#key, id))
       return false
     }
@@ -72,4 +73,8 @@ export class ExpiryIndex {
   #answered<T>(command: Promise<T>): Promise<T> {
     return answered(command, this.#timeoutMs)
   }
+}
+
+function parse(status: string, manifest: string) {
+  return { status: status as UploadStatus, manifest: JSON.parse(manifest) as Manifest }
 }

@@ -1,4 +1,5 @@
 import { constants } from 'node:fs'
+import { isPartial } from '../../concatenation.ts'
 import { UploadError } from '../../errors.ts'
 import { gridOf, isGone, goneError, isOpen, type StoredUpload } from '../../upload.ts'
 import { unlessMissing } from './file-layer.ts'
@@ -12,6 +13,8 @@ import type { UploadFolder } from './upload-folder.ts'
  *    have recorded it.
  * 2. One rename moves them. Until it, everything is as before; after it, the next call finds the file and is done.
  * 3. Both folders are synced, the one that received the name first. Only then may `uploaded` be recorded.
+ *
+ * A part of files to come is no file: its bytes stay where they are.
  */
 export async function assembleUpload(folder: UploadFolder): Promise<void> {
   const { disk, id } = folder
@@ -22,8 +25,10 @@ export async function assembleUpload(folder: UploadFolder): Promise<void> {
   const data = layout.data(id)
   const file = layout.file(upload.manifest.fileId)
 
-  const standing = await disk.sizeOf(file)
-  if (standing === null) {
+  const standing = isPartial(upload) ? null : await disk.sizeOf(file)
+  if (isPartial(upload)) {
+    await makeWhole(folder, data, size)
+  } else if (standing === null) {
     await makeWhole(folder, data, size)
     await layer.rename(data, file)
   } else if (standing === size) {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import * as fs from 'node:fs/promises'
 
 /** The calls on an open file that the storage makes. Positions and sizes are bytes. */
@@ -31,6 +32,8 @@ export interface FileLayer {
   mkdir(path: string, options: { readonly recursive: boolean }): Promise<unknown>
   rename(from: string, to: string): Promise<void>
   link(existing: string, path: string): Promise<void>
+  /** A new file that shares the blocks of another; fails where the file system cannot do that, or the new name is taken. */
+  clone(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
   rmdir(path: string): Promise<void>
   readdir(path: string): Promise<string[]>
@@ -47,6 +50,7 @@ export const nodeFiles: FileLayer = {
   mkdir: (path, options) => fs.mkdir(path, options),
   rename: (from, to) => fs.rename(from, to),
   link: (existing, path) => fs.link(existing, path),
+  clone: (from, to) => fs.copyFile(from, to, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL),
   unlink: (path) => fs.unlink(path),
   rmdir: (path) => fs.rmdir(path),
   readdir: (path) => fs.readdir(path),

@@ -5,11 +5,13 @@ import { type ErrorCode, UploadError } from '../../errors.ts'
 import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
-import type { AssembledFile, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import type { ChunkEntry } from '../../ledger.ts'
+import type { AssembledFile, ChunkCopy, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
 import { assembleUpload } from './assemble.ts'
 import { FileChunkWriter } from './chunk-writer.ts'
 import { Claims } from './claims.ts'
 import { syncBeforeCompleting } from './completion.ts'
+import { copyChunks } from './copy-chunks.ts'
 import { createUploadFolder } from './create.ts'
 import { Disk, type Fsync } from './disk.ts'
 import { type FileLayer, nodeFiles } from './file-layer.ts'
@@ -100,9 +102,7 @@ export class FileStorage implements Storage {
 
   async beginChunk(upload: StoredUpload, number: number, from: number, room: ChunkRoom = {}): Promise<ChunkWriter> {
     return await this.#run(async ({ folders }) => {
-      if (isGone(upload)) throw goneError(upload.status)
-      if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
-      if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
+      mustTakeChunk(upload, number, this.limits.maxChunks)
       const folder = folders.hold(mustBeId(upload.manifest.id))
       const leave = (): void => {
         folder.places.leave(number)
@@ -117,6 +117,15 @@ export class FileStorage implements Storage {
         folders.release(folder)
         throw error
       }
+    })
+  }
+
+  async copyChunks(upload: StoredUpload, copies: readonly ChunkCopy[]): Promise<readonly ChunkEntry[]> {
+    for (const { source } of copies) mustBeId(source.upload.manifest.id)
+    return await this.#run(async ({ folders }) => {
+      for (const { number } of copies) mustTakeChunk(upload, number, this.limits.maxChunks)
+      const id = mustBeId(upload.manifest.id)
+      return await folders.use(id, (folder) => copyChunks(folder, upload, copies))
     })
   }
 
@@ -246,6 +255,12 @@ export class FileStorage implements Storage {
       this.#running.delete(running)
     }
   }
+}
+
+function mustTakeChunk(upload: StoredUpload, number: number, maxChunks: number): void {
+  if (isGone(upload)) throw goneError(upload.status)
+  if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+  if (!isChunkNumber(gridOf(upload), number, maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
 }
 
 /** An id that is none becomes no part of a path. */

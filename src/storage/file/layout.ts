@@ -16,7 +16,7 @@ export const TEMPORARY_FILE = /^\.[0-9a-z.-]{5,80}-[0-9a-f]{8}\.tmp$/
 export const CLAIM_FILE = /^[0-9a-f]{64}\.json$/
 
 /** Everything that stands in an upload's folder. The manifest comes first: see forget.ts for why. */
-export const UPLOAD_FILES = ['manifest.json', 'journal', 'journal.new', 'data'] as const
+export const UPLOAD_FILES = ['manifest.json', 'journal', 'journal.new', 'data', 'data.shared'] as const
 
 /** Where everything is below one directory. Ids given to it have been checked with {@link isId}. */
 export class Layout {
@@ -52,6 +52,11 @@ export class Layout {
   /** The bytes of an upload until they are whole. */
   data(id: string): string {
     return join(this.uploads, id, 'data')
+  }
+
+  /** A copy of a part that is about to become the bytes of an upload. */
+  shared(id: string): string {
+    return join(this.uploads, id, 'data.shared')
   }
 
   /** The bytes of a finished file. */

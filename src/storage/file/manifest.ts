@@ -1,3 +1,4 @@
+import { isConcatenation } from '../../concatenation.ts'
 import type { Json, Manifest } from '../../upload.ts'
 import type { Disk } from './disk.ts'
 import { isCount, isObject, isStringOrNull, parseJson } from './json.ts'
@@ -27,6 +28,7 @@ function isManifest(value: object): value is Manifest {
     isCount(value.chunkSize) &&
     (value.size === null || isCount(value.size)) &&
     isStringOrNull(value.checksum) &&
+    (value.concatenation === undefined || isConcatenation(value.concatenation)) &&
     isCount(value.createdAt)
   )
 }

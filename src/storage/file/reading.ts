@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { isPartial } from '../../concatenation.ts'
 import { UploadError } from '../../errors.ts'
 import { MIB } from '../../grid.ts'
 import type { StoredUpload } from '../../upload.ts'
@@ -30,9 +31,10 @@ export async function* readUpload(disk: Disk, upload: StoredUpload, start: numbe
   }
 }
 
-/** Opens the bytes where they stand now: they move once, from the one place to the other. */
+/** Opens the bytes where they stand now: they move once, from the one place to the other; those of a part never. */
 async function openBytes({ layer, layout }: Disk, upload: StoredUpload): Promise<LayerHandle> {
   const { id, fileId } = upload.manifest
+  if (isPartial(upload)) return await layer.open(layout.data(id), 'r')
   const data = upload.status === 'uploaded' ? null : await unlessMissing(layer.open(layout.data(id), 'r'))
   return data ?? (await layer.open(layout.file(fileId), 'r'))
 }

@@ -19,6 +19,8 @@ export class UploadFolder {
   doubtful = false
   /** The names in this folder, and its own, are durable. */
   rooted = false
+  /** The part whose blocks the data file shares, or null, once this process has tried. */
+  shared: Promise<string | null> | null = null
   /** How many work here. */
   users = 0
   #queue: Promise<unknown> = Promise.resolve()

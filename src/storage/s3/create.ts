@@ -1,3 +1,4 @@
+import { isPartial } from '../../concatenation.ts'
 import { UploadError } from '../../errors.ts'
 import { chunkCount } from '../../grid.ts'
 import type { Manifest } from '../../upload.ts'
@@ -40,6 +41,8 @@ function isOnePiece(manifest: Manifest): boolean {
 
 function keyOf({ options, keys }: S3Context, manifest: Manifest): string {
   const { id, fileId, owner, fileName, contentType, size, metadata } = manifest
+  // A part is no file of the application's.
+  if (isPartial({ manifest })) return keys.part(fileId, id)
   if (options.key === null) return keys.file(fileId, id)
   const key: unknown = options.key({ fileId, uploadId: id, owner, fileName, contentType, size, metadata })
   if (typeof key !== 'string' || key === '' || Buffer.byteLength(key) > LONGEST_KEY) {

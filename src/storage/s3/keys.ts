@@ -21,6 +21,8 @@ export class Keys {
   readonly secret: string
   /** Finished files, unless the application names them. */
   readonly files: string
+  /** Objects that are parts of files to come. */
+  readonly parts: string
 
   constructor(prefix: string) {
     this.prefix = prefix
@@ -29,6 +31,7 @@ export class Keys {
     this.claims = `${prefix}claims/`
     this.secret = `${prefix}secret`
     this.files = `${prefix}files/`
+    this.parts = `${prefix}parts/`
   }
 
   /** Folder of an upload. */
@@ -63,10 +66,16 @@ export class Keys {
     return `${this.files}${fileId}/${id}`
   }
 
-  /** The id of the upload that a key of {@link Keys.file} belongs to, or null. */
+  /** A part of files to come, named as a file is. */
+  part(fileId: string, id: string): string {
+    return `${this.parts}${fileId}/${id}`
+  }
+
+  /** The id of the upload that a key of {@link Keys.file} or {@link Keys.part} belongs to, or null. */
   uploadOf(key: string): string | null {
-    if (!key.startsWith(this.files)) return null
-    const [fileId, id, ...more] = key.slice(this.files.length).split('/')
+    const folder = [this.files, this.parts].find((one) => key.startsWith(one))
+    if (folder === undefined) return null
+    const [fileId, id, ...more] = key.slice(folder.length).split('/')
     return fileId !== undefined && id !== undefined && more.length === 0 && isId(fileId) && isId(id) ? id : null
   }
 
@@ -78,6 +87,7 @@ export class Keys {
 
   /** Whether a key lies among our own records, where no file may. */
   isRecord(key: string): boolean {
-    return key === this.secret || [this.uploads, this.records, this.claims].some((folder) => key.startsWith(folder))
+    const folders = [this.uploads, this.records, this.claims, this.parts]
+    return key === this.secret || folders.some((folder) => key.startsWith(folder))
   }
 }

@@ -1,3 +1,4 @@
+import { isConcatenation } from '../../concatenation.ts'
 import type { GoneStatus, Json, Manifest } from '../../upload.ts'
 import type { Documents } from './documents.ts'
 import { isCount, isObject, isStringOrNull } from './json.ts'
@@ -64,6 +65,7 @@ function isManifest(value: unknown): value is Manifest {
     isCount(value.chunkSize) &&
     (value.size === null || isCount(value.size)) &&
     isStringOrNull(value.checksum) &&
+    (value.concatenation === undefined || isConcatenation(value.concatenation)) &&
     isCount(value.createdAt)
   )
 }

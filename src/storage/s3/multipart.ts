@@ -6,6 +6,7 @@ import {
   type ListMultipartUploadsCommandOutput,
   ListPartsCommand,
   UploadPartCommand,
+  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { type ObjectBucket, must, type ObjectHeaders } from './bucket.ts'
 import type { Payload } from './calls.ts'
@@ -41,6 +42,9 @@ export interface ChosenPart {
 
 /** The larger the object, the longer S3 may take to make it. */
 const COMPLETE_STALL_MS = 120_000
+const COPY_STALL_MS = 60_000
+/** Parts that S3 lists at a time, when it is not asked for fewer. */
+const LARGEST_PAGE = 1000
 
 /** Multipart uploads of a bucket. Errors are those of S3. */
 export class Multipart {
@@ -86,8 +90,33 @@ export class Multipart {
     return must(ETag, 'ETag')
   }
 
-  /** The parts after number `after`, or null where S3 knows no such multipart upload. */
-  async parts(upload: MultipartUpload, after = 0): Promise<Part[] | null> {
+  /**
+   * Makes a part of another object of the bucket, or of bytes `[start, end)` of it. Returns its ETag, and its SHA-256 in hex
+   * where S3 tells it.
+   */
+  async copy(
+    upload: MultipartUpload,
+    number: number,
+    source: { readonly key: string; readonly range: readonly [start: number, end: number] | null },
+  ): Promise<{ readonly etag: string; readonly sha256: string | null }> {
+    const { key, range } = source
+    const { CopyPartResult } = await this.#bucket.calls.send(
+      () =>
+        new UploadPartCopyCommand({
+          ...this.#of(upload),
+          PartNumber: number,
+          CopySource: `${this.#bucket.name}/${key.split('/').map(encodeURIComponent).join('/')}`,
+          ...(range === null ? {} : { CopySourceRange: `bytes=${range[0]}-${range[1] - 1}` }),
+        }),
+      // Nothing moves that could be seen here.
+      { policy: { stallMs: Math.max(COPY_STALL_MS, this.#bucket.calls.policy.stallMs) } },
+    )
+    const { ETag, ChecksumSHA256 } = must(CopyPartResult, 'CopyPartResult')
+    return { etag: must(ETag, 'ETag'), sha256: toHex(ChecksumSHA256) }
+  }
+
+  /** The parts after number `after`, `most` at the most, or null where S3 knows no such multipart upload. */
+  async parts(upload: MultipartUpload, after = 0, most = Infinity): Promise<Part[] | null> {
     const parts: Part[] = []
     let marker: string | undefined = after === 0 ? undefined : `${after}`
     try {
@@ -95,7 +124,11 @@ export class Multipart {
         const from: string | undefined = marker
         const page = await this.#bucket.calls.send(
           () =>
-            new ListPartsCommand({ ...this.#of(upload), ...(from === undefined ? {} : { PartNumberMarker: from }) }),
+            new ListPartsCommand({
+              ...this.#of(upload),
+              ...(from === undefined ? {} : { PartNumberMarker: from }),
+              ...(most < LARGEST_PAGE ? { MaxParts: most } : {}),
+            }),
         )
         for (const { PartNumber, Size, ETag, ChecksumSHA256, LastModified } of page.Parts ?? []) {
           parts.push({
@@ -106,7 +139,7 @@ export class Multipart {
             modifiedAt: LastModified?.getTime() ?? 0,
           })
         }
-        marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined
+        marker = page.IsTruncated === true && parts.length < most ? page.NextPartNumberMarker : undefined
       } while (marker !== undefined)
     } catch (error) {
       if (isNoSuchUpload(error)) return null

@@ -102,6 +102,11 @@ export function isInvalidPart(error: unknown): boolean {
   return ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'].includes(errorName(error))
 }
 
+/** Whether this S3 does not do such a thing at all. */
+export function isUnsupported(error: unknown): boolean {
+  return errorName(error) === 'NotImplemented' || httpStatus(error) === 501
+}
+
 /** What a client is told of an error of S3. What is none stays what it is. */
 export function storageError(error: unknown): Error {
   if (isUploadError(error)) return error

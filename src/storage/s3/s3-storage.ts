@@ -5,11 +5,12 @@ import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import { MemoryHold } from '../memory-hold.ts'
-import type { AssembledFile, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import type { AssembledFile, ChunkCopy, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
 import { assembleUpload } from './assemble.ts'
 import { S3ChunkWriter } from './chunk-writer.ts'
 import { claimKey, sweepClaims } from './claims.ts'
 import { S3Context } from './context.ts'
+import { copyChunks } from './copy-chunks.ts'
 import { createUpload } from './create.ts'
 import { S3FileRecords } from './file-records.ts'
 import { isId } from './keys.ts'
@@ -67,12 +68,19 @@ export class S3Storage implements Storage {
 
   async beginChunk(upload: StoredUpload, number: number, from: number, room: ChunkRoom = {}): Promise<ChunkWriter> {
     return await this.#run(async () => {
-      if (isGone(upload)) throw goneError(upload.status)
-      if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
-      if (!isChunkNumber(gridOf(upload), number, this.limits.maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
+      mustTakeChunk(upload, number, this.limits.maxChunks)
       const place = await this.#context.place(mustBeId(upload.manifest.id))
       const hold = room.hold ?? new MemoryHold()
       return new S3ChunkWriter(this.#context, { upload, place, number, from, hold }, (work) => this.#run(work))
+    })
+  }
+
+  async copyChunks(upload: StoredUpload, copies: readonly ChunkCopy[]): Promise<readonly ChunkEntry[]> {
+    for (const { source } of copies) mustBeId(source.upload.manifest.id)
+    return await this.#run(async () => {
+      for (const { number } of copies) mustTakeChunk(upload, number, this.limits.maxChunks)
+      mustBeId(upload.manifest.id)
+      return await copyChunks(this.#context, upload, copies)
     })
   }
 
@@ -202,6 +210,12 @@ export class S3Storage implements Storage {
       this.#running.delete(running)
     }
   }
+}
+
+function mustTakeChunk(upload: StoredUpload, number: number, maxChunks: number): void {
+  if (isGone(upload)) throw goneError(upload.status)
+  if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
+  if (!isChunkNumber(gridOf(upload), number, maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
 }
 
 /** An id that is none becomes no part of a key. */

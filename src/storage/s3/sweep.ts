@@ -15,12 +15,14 @@ export async function sweepLeftovers(context: S3Context, before: number): Promis
  */
 async function sweepMultipartUploads(context: S3Context, before: number): Promise<void> {
   const { keys, options, multipart } = context
-  if (keys.prefix === '' || options.key !== null) return
-  for await (const begun of multipart.list(keys.files)) {
-    const id = keys.uploadOf(begun.key)
-    if (id === null || begun.begunAt >= before) continue
-    const stored = await readManifest(context.documents, keys, id)
-    if (stored?.place.multipart?.uploadId !== begun.uploadId) await multipart.abort(begun)
+  if (keys.prefix === '') return
+  for (const folder of options.key === null ? [keys.files, keys.parts] : [keys.parts]) {
+    for await (const begun of multipart.list(folder)) {
+      const id = keys.uploadOf(begun.key)
+      if (id === null || begun.begunAt >= before) continue
+      const stored = await readManifest(context.documents, keys, id)
+      if (stored?.place.multipart?.uploadId !== begun.uploadId) await multipart.abort(begun)
+    }
   }
 }
 

@@ -21,6 +21,7 @@ describe('OPTIONS', () => {
       'creation-defer-length',
       'expiration',
       'termination',
+      'concatenation',
     ]) {
       expect(extensions).toContain(extension)
     }
