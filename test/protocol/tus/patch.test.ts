@@ -205,7 +205,7 @@ describe('PATCH', () => {
       const open = server.client.openPatch(path, 0, large.length)
       await open.write(large.subarray(0, sent))
       open.cut()
-      await expect.poll(() => server.received(path), { interval: 5 }).toBe(sent)
+      await expect.poll(() => server.received(path), { interval: 5, timeout: 10_000 }).toBe(sent)
       await expect(server.client.offset(path)).resolves.toBe(sent)
     }
   })
