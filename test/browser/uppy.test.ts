@@ -76,6 +76,40 @@ it('Uppy uploads 20 MiB from another origin, paused in the middle and resumed', 
   expect(sha256(await readFile(join(dataDir, 'files', names[0] ?? '')))).toBe(sha256(bytes))
 })
 
+it('Uppy uploads 20 MiB in three parts at the same time, from another origin', {
+  timeout: 90_000,
+}, async (context) => {
+  const executable = findChromium()
+  if (executable === null) return context.skip(CHROMIUM_MISSING)
+  const server = await startServerProcess(await tempDir())
+  onTestFinished(() => void server.kill())
+  const origin = await servePage()
+  const file = join(await tempDir(), 'film.mp4')
+  const bytes = randomBytes(SIZE)
+  await writeFile(file, bytes)
+
+  const browser = await launchChromium(executable, await tempDir())
+  onTestFinished(() => browser.close())
+  const page = browser.pages()[0] ?? (await browser.newPage())
+  const sent: Request[] = []
+  page.on('request', (request) => {
+    if (request.url().startsWith(server.url)) sent.push(request)
+  })
+  await page.goto(`${origin}/?parallel=3&endpoint=${encodeURIComponent(`${server.url}/files`)}`)
+  await page.setInputFiles('.uppy-Dashboard-input >> nth=0', file)
+  await page.getByRole('button', { name: 'Upload 1 file' }).click()
+  await page.getByText('Complete', { exact: true }).waitFor({ timeout: 60_000 })
+
+  const creations = sent.filter((request) => request.method() === 'POST')
+  const concats = await Promise.all(creations.map((request) => request.headerValue('Upload-Concat')))
+  expect(concats.slice(0, 3)).toEqual(['partial', 'partial', 'partial'])
+  expect(concats[3]).toMatch(/^final;(?:\S+ ){2}\S+$/)
+  expect(concats).toHaveLength(4)
+  const upload = new URL((await location(creations.slice(3))) ?? '')
+  const got = await new TusClient(upload.origin).request('GET', upload.pathname)
+  expect([got.status, sha256(got.body)]).toEqual([200, sha256(bytes)])
+})
+
 /** Bundles the page and serves it on a port of its own, which makes another origin of it. */
 async function servePage(): Promise<string> {
   const outDir = await tempDir()

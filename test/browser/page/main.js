@@ -1,12 +1,14 @@
-// The page of an application that uploads with Uppy: `?endpoint=` says where to.
+// The page of an application that uploads with Uppy: `?endpoint=` says where to, `parallel=` in how many parts.
 import '@uppy/core/css/style.min.css'
 import '@uppy/dashboard/css/style.min.css'
 import Uppy from '@uppy/core'
 import Dashboard from '@uppy/dashboard'
 import Tus from '@uppy/tus'
 
-const endpoint = new URLSearchParams(location.search).get('endpoint')
+const asked = new URLSearchParams(location.search)
+const endpoint = asked.get('endpoint')
+const parallelUploads = Number(asked.get('parallel') ?? 1)
 
 globalThis.uppy = new Uppy()
   .use(Dashboard, { target: '#dashboard', inline: true })
-  .use(Tus, { endpoint, retryDelays: [0, 500, 1000] })
+  .use(Tus, { endpoint, retryDelays: [0, 500, 1000], parallelUploads })
