@@ -1,4 +1,5 @@
 import { Server } from '@tus/server'
+import { mustTakeBytes } from '../concatenation.ts'
 import { toUploadError, UploadError } from '../errors.ts'
 import { withToken, type FaceReply, type FaceRequest } from '../http.ts'
 import type { Uploads } from '../uploads.ts'
@@ -106,6 +107,8 @@ export class TusFace {
     } catch (error) {
       // Where there is no upload, that is what is wrong: "it SHOULD return a 404 Not Found status".
       tus.upload = await this.#uploads.find(tus.id ?? '', tus.caller)
+      // "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL".
+      mustTakeBytes(tus.upload)
       throw error
     }
   }

@@ -26,7 +26,6 @@ const UNSEEN = [
   'ABSENT OPTIONS: advertises expiration if uploads expire',
   'ABSENT OPTIONS: advertises termination if a DELETE terminates',
   'ABSENT OPTIONS: advertises checksum if a wrong one is refused',
-  'ABSENT OPTIONS: advertises checksum if a wrong one is refused',
   'ABSENT OPTIONS: advertises concatenation if uploads are concatenated',
   'ABSENT expiration: answers 404 or 410 to HEAD when the time is over',
   'ABSENT expiration: answers 404 or 410 to PATCH when the time is over',

@@ -23,6 +23,7 @@ import { parsePreferWait } from '../../src/json/headers/prefer.ts'
 import { matchOperation } from '../../src/json/match.ts'
 import { effectiveMethod, headersForTus, refuseVersion } from '../../src/tus/request-headers.ts'
 import { readCreation, readPatch } from '../../src/tus/requests.ts'
+import { readUploadConcat } from '../../src/tus/upload-concat.ts'
 import { parseUploadMetadata } from '../../src/tus/upload-metadata.ts'
 import { cases, hostileTexts } from '../support/hostile-texts.ts'
 
@@ -68,7 +69,7 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   'Idempotency-Key': [parseIdempotencyKey, 'a-key', '"8e03978e"'],
   Prefer: [parsePreferWait, 'wait=5', 'respond-async, wait="10"; a=b', 'a="b,\\"c", wait=1'],
   'Upload-Metadata': [parseUploadMetadata, 'filename aGVsbG8=', 'filename aGVsbG8=,filetype dGV4dC9wbGFpbg==,empty'],
-  'Upload-Length': [(text) => readCreation(request({ 'upload-length': text }), null), '0', '9007199254740991'],
+  'Upload-Length': [(text) => readCreation(request({ 'upload-length': text }), null, null), '0', '9007199254740991'],
   'Upload-Offset': [(text) => readPatch(request({ 'upload-offset': text, 'content-type': OFFSET })), '0', '5'],
   'Content-Type, of a PATCH': [(text) => readPatch(request({ 'upload-offset': '0', 'content-type': text })), OFFSET],
   'Upload-Checksum, of a PATCH': [
@@ -76,12 +77,12 @@ const PARSERS: Readonly<Record<string, Parser>> = {
     `sha256 ${B64}`,
   ],
   'Upload-Metadata, of a POST': [
-    (text) => readCreation(request({ 'upload-length': '1', 'upload-metadata': text }), null),
+    (text) => readCreation(request({ 'upload-length': '1', 'upload-metadata': text }), null, null),
     'filename aGVsbG8=',
   ],
   'Upload-Defer-Length': [(text) => headersForTus('POST', { 'upload-defer-length': asNodeHasIt(text) }), '1'],
   'Upload-Concat': [
-    (text) => headersForTus('POST', { 'upload-concat': asNodeHasIt(text) }),
+    (text) => readUploadConcat({ 'upload-concat': asNodeHasIt(text) }, '/files'),
     'partial',
     'final;/files/a /files/b',
   ],
