@@ -88,6 +88,10 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'Upload-Metadata',
   'Upload-Offset',
   'WWW-Authenticate',
+  // Of @fastify/rate-limit.
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
   'X-Request-ID',
 ]
 
