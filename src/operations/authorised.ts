@@ -39,7 +39,7 @@ export async function mayDo(context: Context, upload: Upload, action: Action, ca
 /** An upload as it is by now. Whether the caller may has been asked. @throws UploadError `UPLOAD_NOT_FOUND` */
 export async function current(context: Context, upload: Upload): Promise<Upload> {
   if (isTombstoneOver(context, upload)) throw new UploadError('UPLOAD_NOT_FOUND')
-  return expireIfDue(context, upload)
+  return expireIfDue(context, upload, context.options.lockWaitMs)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { partsOf } from '../concatenation.ts'
-import { type ErrorCode, isUploadError } from '../errors.ts'
+import { type ErrorCode, isUploadError, UploadError } from '../errors.ts'
 import type { UploadLock } from '../locks/locker.ts'
 import { gridOf, mayExpire, type Change, type GoneStatus, type Upload } from '../upload.ts'
 import { leaveAccount } from './account.ts'
@@ -11,12 +11,16 @@ const PASSING: ReadonlySet<string> = new Set(['STORAGE_UNAVAILABLE', 'STORAGE_FU
 
 /**
  * Carries out an expiry that is due, and returns the upload as it is then. Expiry is a recorded transition: while
- * somebody is writing, the upload is alive, whatever the time says.
+ * somebody is writing, the upload is alive, whatever the time says. To a part that is whole nobody writes: whoever is at it is
+ * ending it, and is waited for, `waitMs` at most.
+ * @throws UploadError `UPLOAD_LOCKED` where that takes longer
  */
-export async function expireIfDue(context: Context, upload: Upload): Promise<Upload> {
+export async function expireIfDue(context: Context, upload: Upload, waitMs = 0): Promise<Upload> {
   if (!isDue(context, upload)) return upload
   const { id } = upload.manifest
-  const lock = await idle(context, id)
+  const isWaitedFor = upload.status === 'uploaded' && waitMs > 0
+  const lock = await idle(context, id, isWaitedFor ? waitMs : 0)
+  if (lock === null && isWaitedFor) throw new UploadError('UPLOAD_LOCKED')
   if (lock === null) return upload
   try {
     const now = await load(context, id)
@@ -58,10 +62,10 @@ function isFileDue({ options, state }: Context, { status, endedAt }: Upload): bo
   return endedAt + filesExpireAfterMs <= now()
 }
 
-/** The whole lock, if nobody holds anything of the upload; else null. */
-export async function idle(context: Context, id: string): Promise<UploadLock | null> {
+/** The whole lock, if nobody holds anything of the upload, or not for longer than `waitMs`; else null. */
+export async function idle(context: Context, id: string, waitMs = 0): Promise<UploadLock | null> {
   try {
-    return await context.state.locks.acquire(id, { scope: { kind: 'whole' }, waitMs: 0 })
+    return await context.state.locks.acquire(id, { scope: { kind: 'whole' }, waitMs })
   } catch (error) {
     if (isUploadError(error) && error.code === 'UPLOAD_LOCKED') return null
     throw error
