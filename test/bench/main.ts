@@ -1,8 +1,10 @@
 /**
  * `npm run bench`: Holdfast and a stock @tus/server with @tus/file-store, in turn, on this machine, the client in a process
- * of its own. Prints throughput, the server's CPU seconds per GiB and its peak memory, and the ratios run by run.
+ * of its own. Prints throughput, the server's CPU seconds per GiB and its peak memory, the ratios of the first two
+ * run by run, and the floor: a Node server that throws bytes away, and SHA-256 alone.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -42,6 +44,22 @@ const stock: Subject = {
   name: '@tus/server',
   start: (directory) =>
     spawn(process.execPath, [join(HERE, 'stock-server.js'), directory], { stdio: ['ignore', 'pipe', 'inherit'] }),
+}
+/** No server of Node can be cheaper. */
+const discarding: Subject = {
+  name: 'bytes thrown away',
+  start: () => spawn(process.execPath, [join(HERE, 'discard-server.js')], { stdio: ['ignore', 'pipe', 'inherit'] }),
+}
+
+/** CPU seconds that SHA-256 alone takes for a GiB here. */
+function hashCost(): number {
+  const buffers = Array.from({ length: 64 }, () => randomBytes(64 * 1024))
+  const hash = createHash('sha256')
+  const before = process.cpuUsage()
+  for (let n = 0; n < GIB / (64 * 1024); n += 1) hash.update(buffers[n % buffers.length] ?? '')
+  hash.digest()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
 }
 
 async function run(subject: Subject, workload: string, connections: number): Promise<Figures> {
@@ -131,18 +149,22 @@ async function compare(
   for (const [at, [subject]] of subjects.entries()) console.log(row(subject.name, figures[at] ?? []))
   const [ours = [], theirs = []] = figures
   const ratio = (key: keyof Figures): number[] => ours.map((one, at) => one[key] / (theirs[at]?.[key] ?? Number.NaN))
-  console.log(`| ratio, run by run | ${spread(ratio('mibPerSecond'), 2)} | ${spread(ratio('cpuPerGib'), 2)} | |`)
+  console.log(
+    `| ratio of the first two, run by run | ${spread(ratio('mibPerSecond'), 2)} | ${spread(ratio('cpuPerGib'), 2)} | |`,
+  )
 }
 
 console.log(`${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / GIB)} GiB, Node ${process.version}`)
 console.log(
   `${BYTES / MIB} MiB a run, ${ROUNDS} rounds after one to warm up, subjects in turn; median (lowest–highest)`,
 )
+console.log(`SHA-256 alone: ${hashCost().toFixed(2)} CPU s/GiB`)
 await compare(
   'tus, one PATCH',
   [
     [holdfast, 'patch'],
     [stock, 'patch'],
+    [discarding, 'patch'],
   ],
   1,
 )
