@@ -159,9 +159,47 @@ describe('an upload’s token', () => {
   })
 })
 
-it('the core has no method that is not in this list', () => {
+describe('concatenate', () => {
+  async function parts(denied: Action | null) {
+    const asked: Action[] = []
+    let armed = false
+    const { uploads } = await openUploads({
+      authorize: (_principal, action) => {
+        asked.push(action)
+        return !armed || action !== denied
+      },
+    })
+    const ids: string[] = []
+    for (const _ of ['first', 'second']) {
+      const { manifest } = await uploads.create({ fileName: 'part', fileSize: 5, partial: true }, CALLER)
+      await uploads.append(manifest.id, { offset: 0, body: bytes(), contentLength: 5 }, CALLER)
+      ids.push(manifest.id)
+    }
+    armed = true
+    asked.length = 0
+    return { uploads, asked, concatenated: uploads.concatenate({ fileName: 'b', parts: ids }, CALLER) }
+  }
+
+  it('asks whether one may complete each of the parts, and create the file', async () => {
+    const { asked, concatenated } = await parts(null)
+    expect((await concatenated).offset).toBe(10)
+    expect(asked.slice(0, 3)).toEqual(['complete', 'complete', 'create'])
+  })
+
+  it('makes nothing where one of them is denied', async () => {
+    for (const [denied, code] of [
+      ['complete', 'UPLOAD_NOT_FOUND'],
+      ['create', 'FORBIDDEN'],
+    ] as const) {
+      const { concatenated } = await parts(denied)
+      await expect(concatenated).rejects.toMatchObject({ code })
+    }
+  })
+})
+
+it('the core has no method that is not tested here', () => {
   const methods = Object.entries(Object.getOwnPropertyDescriptors(Uploads.prototype))
     .filter(([, { value }]) => typeof value === 'function')
     .map(([name]) => name)
-  expect(methods.toSorted()).toEqual([...ASKING_NOBODY, ...Object.keys(METHODS)].toSorted())
+  expect(methods.toSorted()).toEqual([...ASKING_NOBODY, 'concatenate', ...Object.keys(METHODS)].toSorted())
 })
