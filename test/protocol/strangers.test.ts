@@ -115,3 +115,32 @@ it.each([
   })
   expect([json.status, tus.status]).toEqual([status, status])
 })
+
+describe('a file that is to be made of parts', () => {
+  const create = (user: string, headers: Record<string, string>, ...body: [] | [string]) =>
+    call(['POST', () => '/files', { ...TUS, ...headers }, ...body], '', user)
+  const final = async (user: string, id: string) => {
+    const answer = await create(user, { 'Upload-Concat': `final;/files/${id}` })
+    return { ...answer, text: answer.text.replaceAll(id, 'ID') }
+  }
+
+  it('is refused of a stranger’s as of none, to the letter', async () => {
+    const { status, headers } = await create(
+      'ann',
+      {
+        'Upload-Concat': 'partial',
+        'Upload-Length': '5',
+        'Content-Type': 'application/offset+octet-stream',
+      },
+      'hello',
+    )
+    expect(status).toBe(201)
+    const id = headers['location']?.split('/').at(-1) ?? ''
+    const asStranger = await final('eve', id)
+    expect(asStranger.status).toBe(404)
+    expect(asStranger).toEqual(await final('eve', randomUUID()))
+    // Nor does eve learn of a file that ann has made of it.
+    expect((await final('ann', id)).status).toBe(201)
+    expect(await final('eve', id)).toEqual(asStranger)
+  })
+})
