@@ -90,6 +90,44 @@ describeWithRedis('requests', () => {
       expect(asked.take().s3).toEqual(['PutObject', 'PutObject', 'PutObject'])
     })
 
+    it('are one for a chunk of a final that lies inside of a part, and two or more for one that does not', {
+      timeout: 120_000,
+    }, async () => {
+      const { asked, wire } = await serve()
+      const headers = { 'Tus-Resumable': '1.0.0' }
+      const part = async (seed: number, size: number) => {
+        const body = bytesOf(seed, size)
+        const partial = { 'Upload-Concat': 'partial', 'Upload-Length': String(size) }
+        const type = { 'Content-Type': 'application/offset+octet-stream' }
+        const id = createdId(await wire.send('POST', '/files', { headers: { ...headers, ...partial, ...type }, body }))
+        return { id, body }
+      }
+      const final = async (parts: readonly { readonly id: string; readonly body: Buffer }[]) => {
+        const list = parts.map(({ id }) => `/files/${id}`).join(' ')
+        asked.take()
+        const made = await wire.send('POST', '/files', { headers: { ...headers, 'Upload-Concat': `final;${list}` } })
+        expect(made.status).toBe(201)
+        const { s3 } = asked.take()
+        const file = await wire.send('GET', String(made.headers['location']))
+        expect(sha256Of(file.body)).toBe(sha256Of(Buffer.concat(parts.map(({ body }) => body))))
+        return s3.toSorted()
+      }
+      const times = (count: number, name: string) => Array.from({ length: count }, () => name)
+      // It is looked whether the file was made before; manifest, `completing` and record are objects of ours.
+      const always = ['GetObject', 'CreateMultipartUpload', ...times(3, 'PutObject'), 'CompleteMultipartUpload']
+      const [three, one, some] = [await part(5, 3 * CHUNK), await part(6, CHUNK), await part(7, MIB)]
+
+      // Every chunk lies in one part.
+      const inner = [...always, ...times(5, 'UploadPartCopy'), 'ListParts']
+      expect(await final([three, one, some])).toEqual(inner.toSorted())
+      // Two chunks lie in two parts each; the last is cut out of an object that is too small to copy from.
+      const borders = [...times(2, 'UploadPartCopy'), 'ListParts', ...times(5, 'GetObject'), ...times(3, 'UploadPart')]
+      expect(await final([some, three, one])).toEqual([...always, ...borders].toSorted())
+      // 34 chunks are more than are copied before it is asked for their digests.
+      const many = [...always, ...times(34, 'UploadPartCopy'), ...times(2, 'ListParts')]
+      expect(await final([...Array.from({ length: 11 }, () => three), one])).toEqual(many.toSorted())
+    })
+
     it('are the same for another’s upload as for none', TIMEOUT, async () => {
       const { asked, wire } = await startCountedNode({
         authenticate: ({ headers }) => ({ id: String(headers['x-user']) }),
