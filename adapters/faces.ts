@@ -127,7 +127,7 @@ export class Faces {
       rememberFacts(raw, face, path, caller)
       const asked = { raw, path, caller, requestId, publicUrl: visit.publicUrl }
       const reply = await (this.#json.get(face) ?? this.#tus).handle(asked)
-      if (reply.status === 201) rememberCreated(raw, reply.headers['Location'] ?? reply.headers['location'])
+      if (reply.status === 201) rememberCreated(raw, reply)
       return this.#finish(visit, reply)
     } catch (error) {
       return this.fail(visit, error)
