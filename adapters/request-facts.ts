@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../src/index.ts'
+import type { FaceReply } from '../src/json/index.ts'
 import type { FaceName } from './failures.ts'
 
 /** Who sent a request, and what it is about. */
@@ -25,12 +26,10 @@ export function rememberFacts(raw: IncomingMessage, face: FaceName, path: string
 }
 
 /** Remembers the upload that a request has created, by the address it is answered with. */
-export function rememberCreated(raw: IncomingMessage, location: string | undefined): void {
-  const id =
-    location
-      ?.replace(/[?#].*$/s, '')
-      .split('/')
-      .at(-1) ?? ''
+export function rememberCreated(raw: IncomingMessage, { headers }: Pick<FaceReply, 'headers'>): void {
+  const [, location = ''] = Object.entries(headers).find(([name]) => name.toLowerCase() === 'location') ?? []
+  const path = location.replace(/[?#].*$/s, '')
+  const id = path.slice(path.lastIndexOf('/') + 1)
   if (ID.test(id)) known.set(raw, { ...known.get(raw), upload: id })
 }
 
