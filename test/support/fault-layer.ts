@@ -15,66 +15,71 @@ export interface CallFault {
   readonly code: string
 }
 
-/** The system's files, where any call can fail before or after it took effect. */
+/** The system's files, or others, where any call can fail before or after it took effect. */
 export class FaultLayer implements FileLayer {
   /** Asked before every call; can be set anew at any time. */
   plan: (call: LayerCall) => CallFault | null = () => null
+  readonly #files: FileLayer
+
+  constructor(files: FileLayer = nodeFiles) {
+    this.#files = files
+  }
 
   async open(path: string, flags: string | number, mode?: number): Promise<LayerHandle> {
     const fault = this.plan({ name: 'open', path })
     if (fault?.when === 'before') throw systemError(fault.code, 'open')
-    const inner = await nodeFiles.open(path, flags, mode)
+    const inner = await this.#files.open(path, flags, mode)
     if (fault === null) return this.#handle(path, flags, inner)
     await inner.close()
     throw systemError(fault.code, 'open')
   }
 
   readFile(path: string): Promise<Buffer> {
-    return this.#run({ name: 'readFile', path }, () => nodeFiles.readFile(path))
+    return this.#run({ name: 'readFile', path }, () => this.#files.readFile(path))
   }
 
   readlink(path: string): Promise<string> {
-    return this.#run({ name: 'readlink', path }, () => nodeFiles.readlink(path))
+    return this.#run({ name: 'readlink', path }, () => this.#files.readlink(path))
   }
 
   mkdir(path: string, options: { readonly recursive: boolean }): Promise<unknown> {
-    return this.#run({ name: 'mkdir', path }, () => nodeFiles.mkdir(path, options))
+    return this.#run({ name: 'mkdir', path }, () => this.#files.mkdir(path, options))
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#run({ name: 'rename', path: from }, () => nodeFiles.rename(from, to))
+    return this.#run({ name: 'rename', path: from }, () => this.#files.rename(from, to))
   }
 
   link(existing: string, path: string): Promise<void> {
-    return this.#run({ name: 'link', path }, () => nodeFiles.link(existing, path))
+    return this.#run({ name: 'link', path }, () => this.#files.link(existing, path))
   }
 
   clone(from: string, to: string): Promise<void> {
-    return this.#run({ name: 'clone', path: to }, () => nodeFiles.clone(from, to))
+    return this.#run({ name: 'clone', path: to }, () => this.#files.clone(from, to))
   }
 
   unlink(path: string): Promise<void> {
-    return this.#run({ name: 'unlink', path }, () => nodeFiles.unlink(path))
+    return this.#run({ name: 'unlink', path }, () => this.#files.unlink(path))
   }
 
   rmdir(path: string): Promise<void> {
-    return this.#run({ name: 'rmdir', path }, () => nodeFiles.rmdir(path))
+    return this.#run({ name: 'rmdir', path }, () => this.#files.rmdir(path))
   }
 
   readdir(path: string): Promise<string[]> {
-    return this.#run({ name: 'readdir', path }, () => nodeFiles.readdir(path))
+    return this.#run({ name: 'readdir', path }, () => this.#files.readdir(path))
   }
 
   stat(path: string): Promise<FileFacts> {
-    return this.#run({ name: 'stat', path }, () => nodeFiles.stat(path))
+    return this.#run({ name: 'stat', path }, () => this.#files.stat(path))
   }
 
   access(path: string, mode: number): Promise<void> {
-    return this.#run({ name: 'access', path }, () => nodeFiles.access(path, mode))
+    return this.#run({ name: 'access', path }, () => this.#files.access(path, mode))
   }
 
   utimes(path: string, atime: Date, mtime: Date): Promise<void> {
-    return this.#run({ name: 'utimes', path }, () => nodeFiles.utimes(path, atime, mtime))
+    return this.#run({ name: 'utimes', path }, () => this.#files.utimes(path, atime, mtime))
   }
 
   #handle(path: string, flags: string | number, inner: LayerHandle): LayerHandle {
