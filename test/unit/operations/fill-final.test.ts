@@ -110,6 +110,21 @@ describe('a file', () => {
   describeEnds(onDisk, () => new MemoryState())
 })
 
+describe('a file of another owner’s parts', () => {
+  it('is made by nobody, also not by who may do everything', async () => {
+    const { storage } = await onDisk()
+    const uploads: Uploads = createUploads({ storage, authorize: () => true })
+    await uploads.open()
+    onTestFinished(() => uploads.close())
+    const ann = { principal: { id: 'ann' } }
+    const admin = { principal: { id: 'admin' } }
+    const { manifest } = await uploads.create({ fileName: 'a', fileSize: 0, partial: true }, ann)
+    const input = { fileName: 'b', parts: [manifest.id] }
+    await expect(uploads.concatenate(input, admin)).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' })
+    expect((await uploads.concatenate(input, ann)).upload.status).toBe('uploaded')
+  })
+})
+
 describeWithRedis('a file, with Redis,', () => {
   describeEnds(onDisk, () => new RedisState({ redis: aClient(), prefix: ownPrefix() }))
   describeWithS3('in S3', () => {
