@@ -1,7 +1,7 @@
 import type { Caller } from '../access.ts'
 import type { BodySource } from '../body/bodies.ts'
 import { mustTakeBytes } from '../concatenation.ts'
-import { UploadError } from '../errors.ts'
+import { isUploadError, UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkStart } from '../grid.ts'
 import { gridOf, isOpen, type Upload } from '../upload.ts'
 import { appendToChunk, type Append } from './append-chunk.ts'
@@ -110,9 +110,24 @@ async function reservedAhead({ context }: Append, upload: Upload, position: numb
   return ahead
 }
 
+/** Takes the chunk that is next. What a client that has gone has sent is kept all the same, if the chunk is free. */
+async function takeChunk({ context, body, lock, inFlight }: Append, number: number): Promise<void> {
+  const keep = inFlight.size > 0
+  try {
+    if (!body.gone.aborted) {
+      await lock.moveTo(number, { waitMs: context.options.lockWaitMs, signal: body.gone, keep })
+      return
+    }
+  } catch (error) {
+    // It may have gone while the lock was on its way.
+    if (!body.gone.aborted || !isUploadError(error) || error.code !== 'UPLOAD_LOCKED') throw error
+  }
+  await lock.moveTo(number, { waitMs: 0, keep })
+}
+
 /** Takes the body in, chunk by chunk; every byte received is durable and recorded when it returns or throws. */
 async function receive(work: Append, begun: Upload, input: AppendInput): Promise<Upload> {
-  const { context, id, body, lock, inFlight } = work
+  const { context, id, body, inFlight } = work
   const { reader } = body
   let upload = begun
   let position = input.offset
@@ -128,14 +143,12 @@ async function receive(work: Append, begun: Upload, input: AppendInput): Promise
     if (first === null) break
     if (room <= 0) throw tooLarge(most)
     if (position >= reserved) reserved = await reservedAhead(work, upload, position, end)
-    // What a client that has gone has sent is kept all the same, if the chunk is free.
-    const patience = body.gone.aborted ? { waitMs: 0 } : { waitMs: context.options.lockWaitMs, signal: body.gone }
     // Before the chunk, too: what is held already goes on to storage whatever this waits for.
     const hold = context.storage.holdsChunks
       ? await body.hold(Math.min(room, end - position), position - input.offset)
       : null
     try {
-      await lock.moveTo(number, { ...patience, keep: inFlight.size > 0 })
+      await takeChunk(work, number)
       upload = await fresh(context, id)
       position = await appendToChunk(work, upload, { position, first, hold })
     } catch (error) {
