@@ -29,6 +29,15 @@ export const parseTimer: Parse<number> = (text) => {
   return ms === WRONG || ms > MAX_TIMER_MS ? WRONG : ms
 }
 
+/** Below a second, a moment's pause of a process would cost it its locks. */
+const LEAST_LEASE_MS = 1000
+
+/** How long a lock is lent, ms. */
+export const parseLease: Parse<number> = (text) => {
+  const ms = parseTimer(text)
+  return ms === WRONG || ms < LEAST_LEASE_MS ? WRONG : ms
+}
+
 /** A positive whole number. */
 export const parseCount: Parse<number> = (text) => scaled(/^([0-9]+)()$/, text, { '': 1 })
 

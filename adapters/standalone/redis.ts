@@ -11,7 +11,7 @@ const LONGEST_RETRY_MS = 2000
 /** Connects to Redis, which may come later: until then requests are told to try again. */
 export async function createRedis(
   url: string,
-  { REDIS_PREFIX }: Pick<Configuration, 'REDIS_PREFIX'>,
+  { REDIS_PREFIX, LOCK_LEASE }: Pick<Configuration, 'REDIS_PREFIX' | 'LOCK_LEASE'>,
   log: FastifyBaseLogger,
   metrics: Metrics,
 ): Promise<{ readonly state: RedisState; close(): Promise<void> }> {
@@ -36,7 +36,7 @@ export async function createRedis(
     toldAt = -Infinity
   })
   return {
-    state: new RedisState({ redis, prefix: REDIS_PREFIX }),
+    state: new RedisState({ redis, prefix: REDIS_PREFIX, leaseMs: LOCK_LEASE }),
     close: async () => redis.disconnect(),
   }
 }

@@ -15,6 +15,7 @@ import {
   parseChecked,
   parseCount,
   parseDuration,
+  parseLease,
   parseOneOf,
   parsePort,
   parseRate,
@@ -162,6 +163,13 @@ const STATE = {
     allowed: 'the beginning of a key, without spaces and braces',
     about: 'what all its keys begin with',
     parse: parseRedisPrefix,
+  }),
+  LOCK_LEASE: variable({
+    default: '15s',
+    ...TIMER,
+    allowed: 'a duration such as 5s or 1m, from 1s to 24d',
+    about: 'how long a node that died, or that Redis does not hear, keeps others from the uploads it was at',
+    parse: parseLease,
   }),
 } as const
 
