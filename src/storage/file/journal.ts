@@ -40,6 +40,8 @@ export class Journal {
   #closed: Exclude<UploadStatus, 'initiated' | 'uploading'> | null = null
   /** Something of a failed append may stand behind the end: it would swallow the next line. */
   #torn = false
+  /** A replacement may lie beside it that never took its place. */
+  #mayHaveNew = true
   /** An fsync has failed: the system may believe pages clean that never reached the disk. */
   #unsynced = false
   #shut = false
@@ -144,6 +146,7 @@ export class Journal {
   /** Makes the file fit for an append, whatever happened to it before. */
   async #prepare(): Promise<void> {
     if (this.#end === null) await this.#read()
+    await this.#clear()
     // A file rewritten whole owes nothing to the pages of the old one.
     if (this.#unsynced || this.#header === null) await this.#rewrite((await this.#read()).changes, this.#boot())
     else if (this.#torn) await this.#truncate(this.#end ?? 0)
@@ -169,14 +172,23 @@ export class Journal {
     this.#torn = false
   }
 
+  /** Removes what a crash or an error has left of a replacement: whatever ends an upload is appended after it. */
+  async #clear(): Promise<void> {
+    if (!this.#mayHaveNew) return
+    await this.#disk.remove(this.#disk.layout.newJournal(this.#id))
+    this.#mayHaveNew = false
+  }
+
   async #rewrite(changes: readonly StoredChange[], boot: string): Promise<void> {
     const { layer, layout, fsync } = this.#disk
     const header: JournalHeader = { v: 1, id: this.#id, boot }
     const content = encodeJournal(header, changes)
     const sync = fsync !== 'off'
     // One fixed name: the queue lets only one of these run, and a leftover is written over.
-    await this.#disk.write(`${this.#path}.new`, content, sync)
-    await layer.rename(`${this.#path}.new`, this.#path)
+    this.#mayHaveNew = true
+    await this.#disk.write(layout.newJournal(this.#id), content, sync)
+    await layer.rename(layout.newJournal(this.#id), this.#path)
+    this.#mayHaveNew = false
     this.#end = content.length
     this.#header = header
     this.#torn = false

@@ -49,6 +49,11 @@ export class Layout {
     return join(this.uploads, id, 'journal')
   }
 
+  /** A journal that is about to take the place of another. */
+  newJournal(id: string): string {
+    return join(this.uploads, id, 'journal.new')
+  }
+
   /** The bytes of an upload until they are whole. */
   data(id: string): string {
     return join(this.uploads, id, 'data')

@@ -27,6 +27,8 @@ export async function discardUpload(folder: UploadFolder): Promise<void> {
   await disk.remove(layout.fileRecord(upload.manifest.fileId))
   await disk.remove(layout.file(upload.manifest.fileId))
   await disk.remove(layout.data(id))
+  // What a crash has left half made.
+  await disk.remove(layout.shared(id))
   if (disk.fsync === 'off') return
   await disk.syncFolder(layout.files)
   await disk.syncFolder(layout.upload(id))

@@ -30,6 +30,24 @@ describe('appending', () => {
     expect(files.count('datasync')).toBeLessThanOrEqual(2)
   })
 
+  it('removes first what a kill has left of a replacement', async () => {
+    const { journal, memory, disk } = await setUp()
+    await disk.write(`${path}.new`, Buffer.from('half'), true)
+    await journal.append(chunk(0), false)
+    expect(await memory.readdir(disk.layout.upload(id))).toEqual(['journal'])
+  })
+
+  it('leaves nothing of a replacement that could not take its place', async () => {
+    const { journal, files, memory, disk } = await setUp()
+    files.fault = ({ name }) => (name === 'datasync' ? systemError('EIO') : undefined)
+    await expect(journal.append(chunk(0), true)).rejects.toMatchObject({ code: 'EIO' })
+    files.fault = ({ name }) => (name === 'rename' ? systemError('EIO') : undefined)
+    await expect(journal.append(chunk(0), true)).rejects.toMatchObject({ code: 'EIO' })
+    files.fault = () => undefined
+    await new Journal(disk, id).append(chunk(0), true)
+    expect(await memory.readdir(disk.layout.upload(id))).toEqual(['journal'])
+  })
+
   it('writes on however little the system takes at a time', async () => {
     const { journal, files, written } = await setUp()
     files.fault = ({ name }) => (name === 'writev' ? 7 : undefined)
