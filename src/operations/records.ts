@@ -45,11 +45,13 @@ export function recover(context: Context, id: string): Promise<Upload | null> {
 }
 
 /** Merges what storage knows by now, where it has just said something that state does not know yet. */
-export async function learn(context: Context, id: string): Promise<Upload | null> {
-  const stored = await context.storage.load(id)
-  if (stored === null) return null
-  await keepAccount(context, stored)
-  return context.state.adopt({ ...stored, expiresAt: nextExpiry(context, stored) })
+export function learn(context: Context, id: string): Promise<Upload | null> {
+  return context.state.merge(id, async () => {
+    const stored = await context.storage.load(id)
+    if (stored === null) return null
+    await keepAccount(context, stored)
+    return { ...stored, expiresAt: nextExpiry(context, stored) }
+  })
 }
 
 /** When an upload that shows life now will expire: sliding, within its longest life. */

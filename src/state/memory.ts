@@ -12,6 +12,8 @@ export class MemoryState implements State {
   readonly rates = null
   readonly skewMs = 0
   readonly #uploads = new Map<string, Upload>()
+  /** Merges under way, by upload: whether it was forgotten meanwhile. */
+  readonly #merges = new Map<string, Set<{ isLate: boolean }>>()
 
   constructor(options: MemoryLockerOptions = {}) {
     this.locks = new MemoryLocker(options)
@@ -36,6 +38,23 @@ export class MemoryState implements State {
     return adopted
   }
 
+  async merge(id: string, load: () => Promise<Upload | null>): Promise<Upload | null> {
+    const merge = { isLate: false }
+    const merges = this.#merges.get(id) ?? new Set()
+    this.#merges.set(id, merges.add(merge))
+    try {
+      for (;;) {
+        merge.isLate = false
+        const upload = await load()
+        if (upload === null) return null
+        if (!merge.isLate) return await this.adopt(upload)
+      }
+    } finally {
+      merges.delete(merge)
+      if (merges.size === 0) this.#merges.delete(id)
+    }
+  }
+
   async commit(id: string, changes: readonly Change[], options: CommitOptions): Promise<Upload | null> {
     this.#checkLock(id, changes, options.lock)
     const known = this.#uploads.get(id)
@@ -57,6 +76,7 @@ export class MemoryState implements State {
 
   async forget(id: string): Promise<void> {
     this.#uploads.delete(id)
+    for (const merge of this.#merges.get(id) ?? []) merge.isLate = true
   }
 
   async check(): Promise<void> {}

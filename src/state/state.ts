@@ -30,7 +30,7 @@ export interface Locked {
 
 /**
  * Fast, shared knowledge of uploads: the ledgers that requests read, the locks, the expiry index. It may forget
- * everything at any time; storage is the truth, and {@link State.adopt} brings it back.
+ * everything at any time; storage is the truth, and {@link State.merge} brings it back.
  */
 export interface State {
   readonly locks: UploadLocker
@@ -52,8 +52,17 @@ export interface State {
    * @throws UploadError `UPLOAD_LOCKED` as {@link UploadLocker.acquire}
    */
   lock(id: string, request: LockRequest): Promise<Locked>
-  /** Merges what storage knows into what is known here (per chunk set-if-absent) and returns the union. */
+  /**
+   * Merges an upload into what is known here (per chunk set-if-absent) and returns the union. Of one that others may know
+   * already {@link State.merge} does it.
+   */
   adopt(upload: Upload): Promise<Upload>
+  /**
+   * Merges what storage knows, and returns the union; null where storage knows nothing. What is forgotten here while
+   * storage is asked, `load` may have been too early to see: then storage is asked again. So what is adopted is never older
+   * than what was forgotten.
+   */
+  merge(id: string, load: () => Promise<Upload | null>): Promise<Upload | null>
   /**
    * Applies changes in one atomic step, if the lock is the live one. Returns the upload after it, or null when nothing
    * is known of it here (adopt it from storage, then commit again).

@@ -390,6 +390,45 @@ export function describeState(name: string, make: () => StateFixture | Promise<S
       })
     })
 
+    describe('merge', () => {
+      it('finds what storage knows, and nothing where that knows nothing', async () => {
+        const upload = anUpload({ ledger: Ledger.of([anEntry(0)]) })
+        const { id } = upload.manifest
+        expect(await state.merge(id, async () => null)).toBeNull()
+        expect(await state.find(id)).toBeNull()
+        expect(known(await state.merge(id, async () => upload))).toEqual(plain(upload))
+        expect(known(await state.find(id))).toEqual(plain(upload))
+      })
+
+      it('asks storage again where something was forgotten meanwhile that it may have been too early to see', async () => {
+        const { manifest, ledger } = anUpload()
+        const { id } = manifest
+        const now = anUpload({ manifest, status: 'uploaded', endedAt: 9_000, ledger })
+        let asked = 0
+        const merged = await state.merge(id, async () => {
+          asked += 1
+          if (asked > 1) return now
+          const { id } = await state.adopt(now).then((upload) => upload.manifest)
+          await state.forget(id)
+          return anUpload({ manifest, ledger })
+        })
+        expect(known(merged)).toEqual(plain(now))
+        expect(known(await state.find(id))).toEqual(plain(now))
+        expect(asked).toBe(2)
+      })
+
+      it('takes what two have asked for at the same time', async () => {
+        const { manifest } = anUpload()
+        const { id } = manifest
+        const load = (number: number) => async () => anUpload({ manifest, ledger: Ledger.of([anEntry(number)]) })
+        const merged = await state.merge(id, async () => {
+          await state.merge(id, load(0))
+          return load(1)()
+        })
+        expect(new Set(merged?.ledger.chunks.keys())).toEqual(new Set([0, 1]))
+      })
+    })
+
     describe('adopt', () => {
       it('keeps a ledger of its own', async () => {
         const upload = anUpload()

@@ -14,25 +14,37 @@ const ATTEMPTS = 3
 export type AdoptCall = (args: readonly RedisArgument[]) => Promise<unknown>
 
 /**
- * Merges an upload into its record.
+ * Merges an upload into its record; null where the server has forgotten something since the merge began that bears this
+ * mark.
  *
+ * @param mark What `BEGIN_MERGE` returned; '' where the upload is news to everybody.
  * @param reader The epoch the caller has read of, and how many entries it has.
  */
 export async function adoptInto(
   call: AdoptCall,
   upload: Upload,
   reader: readonly [epoch: string, entries: number],
-): Promise<RecordView> {
+  mark: string,
+): Promise<RecordView | null> {
   // At once: storage goes on growing the ledger it handed over.
   const batches = inBatches([...upload.ledger.chunks.values()])
   const { manifest } = upload
   const facts = [JSON.stringify(manifest), manifest.chunkSize, numberText(upload.size), upload.status]
-  facts.push(numberText(upload.endedAt), upload.digest ?? '', upload.expiresAt, tailText(upload.ledger.tail), ...reader)
+  facts.push(
+    numberText(upload.endedAt),
+    upload.digest ?? '',
+    upload.expiresAt,
+    tailText(upload.ledger.tail),
+    ...reader,
+    mark,
+  )
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     let met: readonly unknown[] | null = ['']
     for (const [i, batch] of batches.entries()) {
       const head = [String(met[0]), randomUUID(), i === batches.length - 1 ? 1 : 0]
-      met = (await call([...head, ...facts, ...batch.map(entryText)])) as readonly unknown[] | null
+      const reply = (await call([...head, ...facts, ...batch.map(entryText)])) as readonly unknown[] | 0 | null
+      if (reply === 0) return null
+      met = reply
       if (met === null) break
     }
     if (met !== null) return parseView(met[1])

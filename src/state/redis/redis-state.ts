@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { UploadError } from '../../errors.ts'
 import type { LockRequest } from '../../locks/locker.ts'
 import type { LockerRedis } from '../../locks/redis/lock-node.ts'
 import { RedisLocker, type RedisLockerOptions } from '../../locks/redis-locker.ts'
@@ -15,11 +17,15 @@ import { RedisAccounts } from './redis-accounts.ts'
 import { RedisRateCounter } from './redis-rate-counter.ts'
 import { refusalError } from './refusal.ts'
 import { changeArgs } from './rules-lua.ts'
-import { ADOPT, CHECK, COMMIT, FIND, LOCK } from './scripts.ts'
+import { ADOPT, BEGIN_MERGE, CHECK, COMMIT, FIND, LOCK } from './scripts.ts'
 import { type Seen, UploadCache } from './upload-cache.ts'
 
 /** How long what a check has written stays, ms. */
 const CHECK_KEPT_MS = 60_000
+/** How long a merge may take until it begins again, ms: reading back a file of many parts takes its time. */
+const MERGE_MS = 15 * 60_000
+/** How often a merge begins again where something was forgotten meanwhile. */
+const MERGE_TURNS = 5
 
 /** What a {@link RedisState} needs of ioredis' `Redis` or `Cluster`. */
 export interface StateRedis extends LockerRedis, IndexRedis {
@@ -109,12 +115,21 @@ export class RedisState implements State {
   }
 
   async adopt(upload: Upload): Promise<Upload> {
-    const { id } = upload.manifest
-    const seen = this.#cache.get(id)
-    const view = await adoptInto((args) => this.#run(ADOPT, this.#keys(id), args), upload, readerArgs(seen))
-    const adopted = this.#cache.take(id, view, seen)
-    await this.#index.enter(adopted)
+    const adopted = await this.#adopt(upload, '')
+    if (adopted === null) throw new Error('A record that bears no mark was not taken.')
     return adopted
+  }
+
+  async merge(id: string, load: () => Promise<Upload | null>): Promise<Upload | null> {
+    const [, , , key] = recordKeys(this.#prefix, id)
+    for (let turn = 0; turn < MERGE_TURNS; turn += 1) {
+      const mark = String(await this.#run(BEGIN_MERGE, [key], [randomUUID(), MERGE_MS]))
+      const upload = await load()
+      if (upload === null) return null
+      const adopted = await this.#adopt(upload, mark)
+      if (adopted !== null) return adopted
+    }
+    throw new UploadError('STATE_UNAVAILABLE', { cause: new Error(`Redis forgets upload ${id} again and again.`) })
   }
 
   async commit(id: string, changes: readonly Change[], options: CommitOptions): Promise<Upload | null> {
@@ -149,6 +164,16 @@ export class RedisState implements State {
   async close(): Promise<void> {
     this.#cache.clear()
     await this.locks.close()
+  }
+
+  async #adopt(upload: Upload, mark: string): Promise<Upload | null> {
+    const { id } = upload.manifest
+    const seen = this.#cache.get(id)
+    const view = await adoptInto((args) => this.#run(ADOPT, this.#keys(id), args), upload, readerArgs(seen), mark)
+    if (view === null) return null
+    const adopted = this.#cache.take(id, view, seen)
+    await this.#index.enter(adopted)
+    return adopted
   }
 
   async #commit(id: string, changes: readonly Change[], options: CommitOptions): Promise<Upload | null> {

@@ -1,7 +1,7 @@
 import { LOCK_LUA } from '../../locks/redis/lock-lua.ts'
 import { ACQUIRE_ARGUMENTS } from '../../locks/redis/lock-scripts.ts'
 import { RedisScript } from '../../redis/script.ts'
-import { READ_LUA, WRITE_LUA } from './record-lua.ts'
+import { READ_LUA, STAMP_LUA, WRITE_LUA } from './record-lua.ts'
 import { RULES_LUA } from './rules-lua.ts'
 
 /*
@@ -52,21 +52,39 @@ if ARGV[2] == '1' then locks.release(KEYS[1], now, ARGV[1]) end
 return { 1, view(record, ARGV[4], ARGV[5]) }`)
 
 /*
+ * Marks the beginning of a merge. The mark is lost with all else that is forgotten, and is worth nothing in another life of
+ * the server: then what storage said may be older than what is missing here.
+ *
+ * KEYS    merge
+ * ARGV    a new mark, how long it stays, ms
+ * returns the mark: that of a merge which began before, where there is one
+ */
+export const BEGIN_MERGE = new RedisScript(`
+${STAMP_LUA}
+local stamp = serverStamp()
+local mark, standing = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (.*)$')
+if standing ~= stamp then mark = ARGV[1] end
+redis.call('SET', KEYS[1], mark .. ' ' .. stamp, 'PX', ARGV[2])
+return mark`)
+
+/*
  * Merges a part of what storage knows. A large ledger comes in several calls; until the last one the record is not
  * believed, unless it was before: then readers see true entries of it earlier, and that is all. Two who merge at once
  * add to the same record, and the first to end has given all it has.
  *
- * KEYS    upload, entries, index
+ * KEYS    upload, entries, index, merge
  * ARGV    the epoch that the first call answered with ('' in the first call), the epoch of a record that must begin anew,
  *         1 in the last call, manifest, chunk size, size, status, when it ended, digest, expiry, tail, the epoch the
- *         reader has read of, how many entries it has; from 14 on entries
- * returns {epoch}; {epoch, view} in the last call; nil where it is not the record any more that the first call met
+ *         reader has read of, how many entries it has, the mark of the merge ('' none); from 15 on entries
+ * returns {epoch}; {epoch, view} in the last call; nil where it is not the record any more that the first call met; 0 where
+ *         this server has forgotten something since the merge began
  */
 export const ADOPT = new RedisScript(`
 local keys = { upload = KEYS[1], entries = KEYS[2], index = KEYS[3] }
 ${READ_LUA}${WRITE_LUA}
 local RANK = { initiated = 0, uploading = 1, completing = 2, expired = 3, failed = 4, uploaded = 5, cancelled = 6 }
 local stamp, record = serverStamp(), readRecord()
+if ARGV[14] ~= '' and redis.call('GET', KEYS[4]) ~= ARGV[14] .. ' ' .. stamp then return 0 end
 if ARGV[1] ~= '' then
   if not record or record.epoch ~= ARGV[1] or record.server ~= stamp then return false end
 elseif not record then
@@ -79,7 +97,7 @@ elseif record.server ~= stamp then
   record.epoch, record.server, record.ready = ARGV[2], stamp, '0'
 end
 begin(record)
-for i = 14, #ARGV do add(record, ARGV[i]) end
+for i = 15, #ARGV do add(record, ARGV[i]) end
 if ARGV[3] ~= '1' then
   save(record)
   return { record.epoch }

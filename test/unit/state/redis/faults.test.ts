@@ -66,6 +66,36 @@ describeWithOwnRedis('RedisState, when Redis', () => {
     })
   })
 
+  it.each(['is emptied', 'starts again with what it once had'])(
+    '%s while storage is asked, asks it again',
+    async (how) => {
+      const server = await aServer()
+      const [one, two] = twoNodes({ url: server.url })
+      const { manifest } = anUpload()
+      const { id } = manifest
+      const early = anUpload({ manifest })
+      const now = anUpload({ manifest, ledger: Ledger.of([anEntry(0)]) })
+      let asked = 0
+      const merged = await one.state.merge(id, async () => {
+        asked += 1
+        if (asked > 1) return now
+        // This saw storage before the chunk came of which another node has told a client.
+        if (how === 'is emptied') {
+          await two.state.adopt(now)
+          await two.redis.flushall()
+        } else {
+          await two.redis.save()
+          await two.state.adopt(now)
+          await server.restart()
+        }
+        return early
+      })
+      expect(numbers(merged)).toEqual([0])
+      expect(numbers(await two.state.find(id))).toEqual([0])
+      expect(asked).toBe(2)
+    },
+  )
+
   describe('starts again with what it had', () => {
     it('believes no record before storage was merged into it, and keeps what is in it', async () => {
       const server = await aServer({ appendonly: true })
