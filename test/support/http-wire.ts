@@ -18,6 +18,10 @@ export interface WireRequest {
   readonly pauseMs?: () => number
   /** A piece has been handed to the system. */
   readonly onSent?: (bytes: number) => void
+  /** The sender breaks the connection after so many bytes of the body. @default never */
+  readonly cutAfterBytes?: number
+  /** How long nothing may come or go before the sender has had enough, ms. @default for ever */
+  readonly patienceMs?: number
   /** All of the request has been handed to the system. */
   readonly onAllSent?: () => void
   /** The head of the answer is here. */
@@ -45,6 +49,8 @@ export class Wire {
     const { body, headers = {} } = options
     const length = body === undefined ? {} : { 'Content-Length': String(body.length) }
     const message = request(new URL(path, this.url), { method, agent: this.#agent, headers: { ...length, ...headers } })
+    const { patienceMs = 0 } = options
+    message.setTimeout(patienceMs, () => message.destroy(new Error(`nothing for ${patienceMs} ms`)))
     const answered = answerTo(message, options)
     const sending = sendBody(message, options, answered)
     // Whichever fails, the answer decides: a server may answer and close before it has read everything.
@@ -78,7 +84,7 @@ function answerTo(message: ClientRequest, { onAnswer }: WireRequest): Promise<An
 }
 
 async function sendBody(message: ClientRequest, options: WireRequest, answered: Promise<unknown>): Promise<void> {
-  const { body = Buffer.alloc(0), pieceBytes, pauseMs, onSent, onAllSent } = options
+  const { body = Buffer.alloc(0), pieceBytes, pauseMs, onSent, onAllSent, cutAfterBytes = Infinity } = options
   const over = new AbortController()
   const stop = (): void => over.abort()
   answered.then(stop, stop)
@@ -87,6 +93,7 @@ async function sendBody(message: ClientRequest, options: WireRequest, answered: 
     at += piece.length
     await Promise.race([handOver(message, piece), answered])
     onSent?.(piece.length)
+    if (at >= cutAfterBytes) message.destroy()
     if (at < body.length) await delay(pauseMs?.() ?? 0)
   }
   if (over.signal.aborted) return

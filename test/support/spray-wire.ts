@@ -1,5 +1,5 @@
 import type { Random } from './byte-source.ts'
-import { type Answer, Wire, type WireRequest } from './http-wire.ts'
+import { type Answer, ConnectionLost, Wire, type WireRequest } from './http-wire.ts'
 
 /** A client behind a load balancer that knows nothing: every request goes to any node of those that are there. */
 export class SprayWire extends Wire {
@@ -19,10 +19,10 @@ export class SprayWire extends Wire {
     super.close()
   }
 
-  override send(method: string, path: string, options: WireRequest = {}): Promise<Answer> {
+  override async send(method: string, path: string, options: WireRequest = {}): Promise<Answer> {
     const nodes = this.#nodes()
     const url = nodes[this.#random.int(0, nodes.length - 1)]
-    if (url === undefined) throw new Error('No node is there.')
+    if (url === undefined) throw new ConnectionLost('No node is there.')
     return this.#wireOf(url).send(method, path, options)
   }
 

@@ -94,9 +94,9 @@ export function offsetIn(answer: Answer): number | null {
 
 /** The tus face, one method per request. */
 export class TusDriver {
-  readonly #wire: Wire
+  readonly #wire: Pick<Wire, 'send'>
 
-  constructor(wire: Wire) {
+  constructor(wire: Pick<Wire, 'send'>) {
     this.#wire = wire
   }
 
@@ -127,9 +127,9 @@ export function createdId(answer: Answer): string {
 
 /** The JSON face, one method per request. */
 export class JsonDriver {
-  readonly #wire: Wire
+  readonly #wire: Pick<Wire, 'send'>
 
-  constructor(wire: Wire) {
+  constructor(wire: Pick<Wire, 'send'>) {
     this.#wire = wire
   }
 

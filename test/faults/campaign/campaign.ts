@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { Random } from '../../support/byte-source.ts'
+import { SprayWire } from '../../support/spray-wire.ts'
+import { ClientsAtWork } from './clients-at-work.ts'
+import type { CampaignClient, ClientPlace, Ending } from './clients/campaign-client.ts'
+import { ConcatenatedUpload } from './clients/concatenated-upload.ts'
+import { JsonUpload } from './clients/json-upload.ts'
+import { RivalUpload } from './clients/rival-upload.ts'
+import { SharedUpload } from './clients/shared-upload.ts'
+import { TusUpload } from './clients/tus-upload.ts'
+import type { Traits } from './combination.ts'
+import { Director } from './director.ts'
+import { leftoversInBucket, leftoversOnDisk } from './leftovers.ts'
+import { Observer } from './observer.ts'
+import type { Tally } from './tally.ts'
+import { World, type WorldOptions } from './world.ts'
+
+const MIB = 1024 * 1024
+/** Uploads that run at the same time. */
+const SLOTS = 5
+const CLIENTS = [TusUpload, TusUpload, JsonUpload, JsonUpload, SharedUpload, RivalUpload, ConcatenatedUpload] as const
+/** Files that are kept at the same time, to be read again later. */
+const KEPT = 20
+/** What a server may need at most, beside its budget. */
+const MOST_MEMORY = 700 * MIB
+/** So soon unfinished uploads expire at the end. */
+const EXPIRES_AFTER = '2s'
+/** A clock that is fast by this takes what lies about for old. */
+const LATER_MS = 4 * 60_000
+
+/** When there has been enough trouble. */
+export interface Goal {
+  readonly kills: number
+  readonly errors: number
+  /** Seconds after which it is over in any case. */
+  readonly seconds: number
+}
+
+export interface CampaignOptions extends Pick<WorldOptions, 'isUnlocked' | 'main'> {
+  readonly traits: Traits
+  readonly seed: number
+  readonly goal: Goal
+  readonly kills: Tally
+  readonly errors: Tally
+}
+
+/** What was done and seen. */
+export interface CampaignReport {
+  readonly files: number
+  readonly cancelled: number
+  readonly abandoned: number
+  readonly retries: number
+  readonly others: ReadonlyMap<string, number>
+  readonly seconds: number
+  readonly peakMemory: number
+}
+
+/** Has clients upload while everything fails, and sees that nothing is lost. @throws what was lost */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const { traits, seed, goal, kills, errors } = options
+  const world = await World.make(options)
+  const begun = performance.now()
+  const seconds = (): number => (performance.now() - begun) / 1000
+  const before = { kills: kills.total, errors: errors.total }
+  const random = new Random(seed)
+  const wire = new SprayWire(() => world.urls, new Random(seed, 3))
+  const clients = new ClientsAtWork()
+  const others = new Map<string, number>()
+  const faults: unknown[] = []
+  const tallies = { files: 0, cancelled: 0, abandoned: 0, retries: 0, peakMemory: 0 }
+  let index = 0
+  const isEnough = (): boolean =>
+    seconds() > goal.seconds ||
+    (kills.total - before.kills >= goal.kills && errors.total - before.errors >= goal.errors)
+  const goesOn = (): boolean => faults.length === 0 && !isEnough()
+  const kept: { readonly client: CampaignClient; readonly ending: Extract<Ending, { kind: 'file' }> }[] = []
+
+  /** Told of a finished file once, a client may ask for it for ever. */
+  const readAgain = async (): Promise<void> => {
+    const [oldest] = kept.splice(random.int(0, kept.length - 1), 1)
+    if (oldest === undefined) return
+    const { client, ending } = oldest
+    await client.expectContent(ending.fileId, ending.bytes)
+    await removeFile(wire, ending.fileId)
+  }
+  const slot = async (): Promise<void> => {
+    while (goesOn()) {
+      const place: ClientPlace = { wire, traits, phases: world.phases, seed, index: (index += 1) }
+      const Client = random.pick(CLIENTS)
+      const client = new Client(place)
+      await clients.run(client)
+      tallies.retries += client.retries
+      for (const ending of client.endings) {
+        if (ending.kind === 'file') kept.push({ client, ending })
+        tallies[ending.kind === 'file' ? 'files' : ending.kind] += 1
+      }
+      if (kept.length > KEPT) await readAgain()
+    }
+  }
+  const watcher = async (): Promise<void> => {
+    while (goesOn()) {
+      for (const node of world.nodes) {
+        if (node.hasCrashed) throw new Error(`A node ended by itself:\n${node.output.slice(-4000)}`)
+        tallies.peakMemory = Math.max(tallies.peakMemory, await node.peakMemory().catch(() => 0))
+      }
+      expect(tallies.peakMemory, 'memory of a node').toBeLessThan(MOST_MEMORY)
+      await delay(250)
+    }
+  }
+  const observe = async (): Promise<void> => {
+    const observer = new Observer(wire)
+    while (goesOn()) {
+      for (const client of clients.begun) await observer.look(client)
+      await delay(20)
+    }
+  }
+  const guarded = (work: Promise<void>): Promise<void> => work.catch((error: unknown) => void faults.push(error))
+  try {
+    const director = new Director({ world, clients, random: new Random(seed, 2), kills, others, goesOn })
+    await Promise.all([...Array.from({ length: SLOTS }, slot), watcher(), observe(), director.run()].map(guarded))
+    for (const fault of faults) throw fault
+    for (const { client, ending } of kept) await client.expectContent(ending.fileId, ending.bytes)
+    expect(world.output, 'what nodes wrote').not.toMatch(/unhandled|uncaught/i)
+    await expectNothingLeft(world, new Set(kept.map(({ ending }) => ending.fileId)))
+    for (const { client, ending } of kept) await client.expectContent(ending.fileId, ending.bytes)
+    for (let at = 0; at < traits.nodes; at += 1)
+      if (world.node(at) !== null) expect(await world.end(at, 'SIGTERM')).toBe(0)
+  } catch (error) {
+    const log = await keepOutput(`${traits.combination.replace('/', '-')}-${seed}.log`, world.output)
+    console.log(`${traits.combination}, seed ${seed}, after ${seconds().toFixed()} s. What the nodes wrote: ${log}`)
+    throw error
+  } finally {
+    wire.close()
+    await world.close()
+  }
+  return { ...tallies, others, seconds: seconds() }
+}
+
+/** Keeps what nodes wrote, for people. Returns where. */
+async function keepOutput(name: string, output: string): Promise<string> {
+  const folder = fileURLToPath(new URL('../../../.cache/faults', import.meta.url))
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, name), output)
+  return join(folder, name)
+}
+
+async function removeFile(wire: SprayWire, fileId: string): Promise<void> {
+  for (;;) {
+    const answer = await wire.send('DELETE', `/api/v1/files/${fileId}`, { patienceMs: 4000 }).catch(() => null)
+    if (answer !== null && [200, 404, 410].includes(answer.status)) return
+    if (answer !== null && ![423, 503, 507].includes(answer.status))
+      throw new Error(`DELETE of a file was answered with ${answer.status} ${answer.body.toString()}`)
+    await delay(60)
+  }
+}
+
+/** Lets all that is unfinished expire, and sees that nothing is left of it but records. */
+async function expectNothingLeft(world: World, fileIds: ReadonlySet<string>): Promise<void> {
+  await world.settled()
+  for (let at = 0; at < world.traits.nodes; at += 1) await world.end(at, 'SIGTERM')
+  // What is rebuilt from storage has a full period.
+  await world.flush()
+  await world.begin(0, { EXPIRES_AFTER }, LATER_MS)
+  const left = (): Promise<string[]> =>
+    world.bucket === null
+      ? leftoversOnDisk(join(world.directory, 'data'), fileIds)
+      : leftoversInBucket(world.bucket, fileIds)
+  await expect.poll(left, { message: 'left after expiry', interval: 250, timeout: 40_000 }).toEqual([])
+}

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Random } from '../../support/byte-source.ts'
+import type { ClientsAtWork } from './clients-at-work.ts'
+import { CALM } from './fault-chance.ts'
+import type { Cell, Tally } from './tally.ts'
+import { LEASE_MS, type World } from './world.ts'
+
+/** What a kill is to come in the midst of. */
+const TARGETS: readonly Cell[] = [
+  { call: 'PATCH', phase: 'uploading' },
+  { call: 'chunk', phase: 'uploading' },
+  { call: 'PATCH', phase: 'completing' },
+  { call: 'complete', phase: 'completing' },
+  { call: 'final', phase: 'completing' },
+  { call: 'cancel', phase: 'ended' },
+  { call: 'HEAD', phase: 'uploading' },
+]
+
+/** How many kills each target is to see. */
+export const ENOUGH_KILLS = 10
+
+export interface DirectorOptions {
+  readonly world: World
+  readonly clients: ClientsAtWork
+  readonly random: Random
+  readonly kills: Tally
+  /** Faults other than kills and failing storage, by name. */
+  readonly others: Map<string, number>
+  readonly goesOn: () => boolean
+}
+
+/** Decides what befalls the servers and what they stand on, and when. */
+export class Director {
+  readonly #options: DirectorOptions
+
+  constructor(options: DirectorOptions) {
+    this.#options = options
+  }
+
+  /** Brings trouble until it is told to stop, and leaves everything whole. */
+  async run(): Promise<void> {
+    const { traits } = this.#options.world
+    const loops = [this.#storms(), this.#ends(), ...(traits.hasRedis ? [this.#redisTrouble()] : [])]
+    const ends = await Promise.allSettled(loops)
+    const { world } = this.#options
+    world.weather = CALM
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
+
+  /** Storage fails, at times. */
+  async #storms(): Promise<void> {
+    const { world, random, goesOn } = this.#options
+    while (goesOn()) {
+      world.weather = random.pick([
+        CALM,
+        { common: 0.005, rare: 0.3 },
+        { common: 0.02, rare: 0.3 },
+        { common: 0.1, rare: 0.4 },
+      ])
+      await this.#wait(random.int(300, 1500))
+    }
+  }
+
+  async #ends(): Promise<void> {
+    const { world, random, goesOn } = this.#options
+    const { nodes } = world.traits
+    while (goesOn()) {
+      const at = random.int(0, nodes - 1)
+      const kind = random.next()
+      if (kind < 0.9) await this.#kill(at)
+      else if (kind < 0.95) await this.#terminate(at)
+      else await this.#stop(at)
+    }
+  }
+
+  /** Kills a node in the midst of what has seen the fewest kills. */
+  async #kill(at: number): Promise<void> {
+    const { world, clients, random, kills, goesOn } = this.#options
+    const { combination } = world.traits
+    const target = this.#target()
+    const isThere = (): boolean =>
+      clients.caught > 0 &&
+      (target === null || clients.cells().some(({ call, phase }) => call === target.call && phase === target.phase))
+    const until = performance.now() + 3000
+    while (goesOn() && !isThere() && performance.now() < until) await delay(1)
+    if (random.chance(0.6)) await delay(random.int(0, 25))
+    // A kill that catches nobody shows nothing.
+    while (goesOn() && clients.caught === 0) await delay(1)
+    if (!goesOn()) return
+    kills.add(combination, clients.cells())
+    await world.end(at, 'SIGKILL')
+    await delay(random.pick([0, 0, 50, 400]))
+    await world.begin(at)
+  }
+
+  /** What has seen too few kills; null where everything has seen enough. */
+  #target(): Cell | null {
+    const { world, random, kills } = this.#options
+    const { combination } = world.traits
+    const lacking = TARGETS.filter((cell) => kills.count(combination, cell) < ENOUGH_KILLS + 4)
+    const [first, ...others] = lacking
+    return first === undefined || random.chance(0.3) ? null : random.pick([first, ...others])
+  }
+
+  async #terminate(at: number): Promise<void> {
+    const { world, random } = this.#options
+    this.#note('SIGTERM')
+    const code = await world.end(at, 'SIGTERM')
+    if (code !== 0) throw new Error(`SIGTERM ended a node with ${code}:\n${world.output.slice(-4000)}`)
+    await delay(random.int(0, 200))
+    await world.begin(at)
+  }
+
+  /** Stops a node, and lets it go on: past its leases where it has such. */
+  async #stop(at: number): Promise<void> {
+    const { world, random } = this.#options
+    const node = world.node(at)
+    if (node === null) return
+    this.#note('SIGSTOP')
+    node.signal('SIGSTOP')
+    await this.#wait(world.traits.hasRedis ? LEASE_MS + random.int(100, 1500) : random.int(50, 1000))
+    node.signal('SIGCONT')
+  }
+
+  async #redisTrouble(): Promise<void> {
+    const { world, random, goesOn } = this.#options
+    const { redis } = world
+    while (goesOn() && redis !== null) {
+      await this.#wait(random.int(500, 2500))
+      const kind = random.pick(['flushed', 'killed', 'killed, its last second lost', 'stopped', 'slow'] as const)
+      this.#note(`Redis ${kind}`)
+      switch (kind) {
+        case 'flushed':
+          await world.flush()
+          break
+        case 'killed':
+          await world.save()
+          await redis.restart()
+          break
+        case 'killed, its last second lost':
+          await world.save()
+          await this.#wait(random.int(300, 1200))
+          await redis.kill()
+          await this.#wait(random.int(0, 500))
+          await redis.restart()
+          break
+        case 'stopped':
+          process.kill(redis.pid, 'SIGSTOP')
+          await this.#wait(random.int(200, 2500))
+          process.kill(redis.pid, 'SIGCONT')
+          break
+        case 'slow':
+          await world.slow(random.int(50, 400))
+          break
+      }
+    }
+  }
+
+  #note(what: string): void {
+    const { others } = this.#options
+    others.set(what, (others.get(what) ?? 0) + 1)
+  }
+
+  /** Waits, but not on when all is over. */
+  async #wait(ms: number): Promise<void> {
+    const until = performance.now() + ms
+    while (this.#options.goesOn() && performance.now() < until) await delay(Math.min(50, until - performance.now()))
+  }
+}
