@@ -2,8 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { S3Client } from '@aws-sdk/client-s3'
 import { expect } from 'vitest'
+import { createUploads, MemoryState } from '../../../src/index.ts'
+import { FileStorage } from '../../../src/storage/file/index.ts'
+import { S3Storage, s3ClientOptions } from '../../../src/storage/s3/index.ts'
 import { Random } from '../../support/byte-source.ts'
+import { s3Service } from '../../support/services/s3.ts'
 import { SprayWire } from '../../support/spray-wire.ts'
 import { ClientsAtWork } from './clients-at-work.ts'
 import type { CampaignClient, ClientPlace, Ending } from './clients/campaign-client.ts'
@@ -14,14 +19,14 @@ import { SharedUpload } from './clients/shared-upload.ts'
 import { TusUpload } from './clients/tus-upload.ts'
 import type { Traits } from './combination.ts'
 import { Director } from './director.ts'
-import { leftoversInBucket, leftoversOnDisk } from './leftovers.ts'
+import { keysWith, leftoversInBucket, leftoversOnDisk } from './leftovers.ts'
 import { Observer } from './observer.ts'
 import type { Tally } from './tally.ts'
 import { World, type WorldOptions } from './world.ts'
 
 const MIB = 1024 * 1024
 /** Uploads that run at the same time. */
-const SLOTS = 5
+const SLOTS = 8
 const CLIENTS = [TusUpload, TusUpload, JsonUpload, JsonUpload, SharedUpload, RivalUpload, ConcatenatedUpload] as const
 /** Files that are kept at the same time, to be read again later. */
 const KEPT = 20
@@ -31,6 +36,7 @@ const MOST_MEMORY = 700 * MIB
 const EXPIRES_AFTER = '2s'
 /** A clock that is fast by this takes what lies about for old. */
 const LATER_MS = 4 * 60_000
+const DAY_MS = 25 * 60 * 60_000
 
 /** When there has been enough trouble. */
 export interface Goal {
@@ -80,19 +86,24 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const kept: { readonly client: CampaignClient; readonly ending: Extract<Ending, { kind: 'file' }> }[] = []
 
   /** Told of a finished file once, a client may ask for it for ever. */
+  const check = async ({ client, ending }: (typeof kept)[number]): Promise<void> =>
+    client.expectContent(ending.fileId, ending.bytes).catch(async (error: unknown) => {
+      throw await traced(world, wire, error, ending.id)
+    })
   const readAgain = async (): Promise<void> => {
-    const [oldest] = kept.splice(random.int(0, kept.length - 1), 1)
-    if (oldest === undefined) return
-    const { client, ending } = oldest
-    await client.expectContent(ending.fileId, ending.bytes)
-    await removeFile(wire, ending.fileId)
+    const [one] = kept.splice(random.int(0, kept.length - 1), 1)
+    if (one === undefined) return
+    await check(one)
+    await removeFile(wire, one.ending.fileId)
   }
   const slot = async (): Promise<void> => {
     while (goesOn()) {
       const place: ClientPlace = { wire, traits, phases: world.phases, seed, index: (index += 1) }
       const Client = random.pick(CLIENTS)
       const client = new Client(place)
-      await clients.run(client)
+      await clients.run(client).catch(async (error: unknown) => {
+        throw await traced(world, wire, error, client.uploadId)
+      })
       tallies.retries += client.retries
       for (const ending of client.endings) {
         if (ending.kind === 'file') kept.push({ client, ending })
@@ -123,10 +134,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     const director = new Director({ world, clients, random: new Random(seed, 2), kills, others, goesOn })
     await Promise.all([...Array.from({ length: SLOTS }, slot), watcher(), observe(), director.run()].map(guarded))
     for (const fault of faults) throw fault
-    for (const { client, ending } of kept) await client.expectContent(ending.fileId, ending.bytes)
+    for (const one of kept) await check(one)
     expect(world.output, 'what nodes wrote').not.toMatch(/unhandled|uncaught/i)
-    await expectNothingLeft(world, new Set(kept.map(({ ending }) => ending.fileId)))
-    for (const { client, ending } of kept) await client.expectContent(ending.fileId, ending.bytes)
+    await expectNothingLeft(world, new Set(kept.flatMap(({ ending }) => [ending.fileId, ending.id])))
+    for (const one of kept) await check(one)
     for (let at = 0; at < traits.nodes; at += 1)
       if (world.node(at) !== null) expect(await world.end(at, 'SIGTERM')).toBe(0)
   } catch (error) {
@@ -138,6 +149,17 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     await world.close()
   }
   return { ...tallies, others, seconds: seconds() }
+}
+
+/** An error with what can be seen of its upload. */
+async function traced(world: World, wire: SprayWire, error: unknown, id: string | null): Promise<Error> {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (id === null) return new Error(text, { cause: error })
+  const progress = await wire.send('GET', `/api/v1/uploads/${id}/progress`, { patienceMs: 4000 }).catch(String)
+  const told = typeof progress === 'string' ? progress : `${progress.status} ${progress.body.toString()}`
+  const fileId = /"fileId":"([^"]+)"/.exec(told)?.[1] ?? id
+  const keys = world.bucket === null ? [] : await keysWith(world.bucket, [id, fileId])
+  return new Error(`${text}\nUpload ${id}: ${told}\n${keys.join('\n')}`, { cause: error })
 }
 
 /** Keeps what nodes wrote, for people. Returns where. */
@@ -158,16 +180,44 @@ async function removeFile(wire: SprayWire, fileId: string): Promise<void> {
   }
 }
 
-/** Lets all that is unfinished expire, and sees that nothing is left of it but records. */
-async function expectNothingLeft(world: World, fileIds: ReadonlySet<string>): Promise<void> {
+/**
+ * Lets all that is unfinished expire, and sees that nothing is left of it but the records of its end; and a day later not
+ * even those.
+ */
+async function expectNothingLeft(world: World, finished: ReadonlySet<string>): Promise<void> {
   await world.settled()
   for (let at = 0; at < world.traits.nodes; at += 1) await world.end(at, 'SIGTERM')
   // What is rebuilt from storage has a full period.
   await world.flush()
   await world.begin(0, { EXPIRES_AFTER }, LATER_MS)
-  const left = (): Promise<string[]> =>
+  const left = (records: boolean) => (): Promise<string[]> =>
     world.bucket === null
-      ? leftoversOnDisk(join(world.directory, 'data'), fileIds)
-      : leftoversInBucket(world.bucket, fileIds)
-  await expect.poll(left, { message: 'left after expiry', interval: 250, timeout: 40_000 }).toEqual([])
+      ? leftoversOnDisk(join(world.directory, 'data'), finished, records)
+      : leftoversInBucket(world.bucket, finished, records)
+  const patience = { interval: 250, timeout: 180_000 }
+  await expect.poll(left(true), { message: 'left after expiry', ...patience }).toEqual([])
+  await world.end(0, 'SIGTERM')
+
+  const sweeper = await sweepADayLater(world)
+  await expect.poll(left(false), { message: 'left a day later', ...patience }).toEqual([])
+  await sweeper.close()
+  await world.begin(0)
+}
+
+/** A node whose clock is a day ahead: it sweeps when it begins. */
+async function sweepADayLater({ bucket, directory }: World): Promise<{ close(): Promise<void> }> {
+  const client = new S3Client({ ...s3ClientOptions(), ...s3Service() })
+  const uploads = createUploads({
+    storage:
+      bucket === null ? new FileStorage({ directory: join(directory, 'data') }) : new S3Storage({ client, bucket }),
+    state: new MemoryState(),
+    now: () => Date.now() + DAY_MS,
+  })
+  await uploads.open()
+  return {
+    close: async () => {
+      await uploads.close()
+      client.destroy()
+    },
+  }
 }

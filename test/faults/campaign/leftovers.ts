@@ -1,43 +1,94 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { s3Service } from '../../support/services/s3.ts'
 
-/** What may be there when all uploads have ended: records, and the files that clients were told of. */
-const RECORDS = ['manifest.json', 'journal']
-const TOMBSTONE =
-  /^holdfast\/(?:uploads\/[0-9a-f-]{36}\/(?:manifest|length|completing|digest|ledger)|records\/[0-9a-f-]{36}|secret)$/
+/** Files that clients were told of, by the ids of the files and of their uploads. */
+export type Finished = ReadonlySet<string>
 
-/** What stands in a DATA_DIR beside records and the files with these ids. */
-export async function leftoversOnDisk(directory: string, fileIds: ReadonlySet<string>): Promise<string[]> {
+/** What may be there when all uploads have ended: records of ends, and finished files. */
+const RECORDS = ['manifest.json', 'journal']
+const UPLOAD_KEY = /^holdfast\/uploads\/([0-9a-f-]{36})\/(.+)$/
+
+/** What stands in a DATA_DIR beside finished files, and beside `records` of uploads where these may be there still. */
+export async function leftoversOnDisk(directory: string, finished: Finished, records: boolean): Promise<string[]> {
   const left: string[] = []
   for (const id of await readdir(join(directory, 'uploads'))) {
     for (const name of await readdir(join(directory, 'uploads', id)))
-      if (id.startsWith('.') || !RECORDS.includes(name)) left.push(`uploads/${id}/${name}`)
+      if (!(records || finished.has(id)) || !RECORDS.includes(name)) left.push(`uploads/${id}/${name}`)
   }
   for (const name of await readdir(join(directory, 'files')))
-    if (!fileIds.has(name.replace(/\.json$/, ''))) left.push(`files/${name}`)
+    if (!finished.has(name.replace(/\.json$/, ''))) left.push(`files/${name}`)
   for (const name of await readdir(directory))
     if (!['uploads', 'files', 'claims', 'owner.json', 'secret.json'].includes(name)) left.push(name)
   return left
 }
 
-/** What stands in a bucket beside records and the files with these ids. */
-export async function leftoversInBucket(Bucket: string, fileIds: ReadonlySet<string>): Promise<string[]> {
+/**
+ * What stands in a bucket beside finished files. Where `records` may be there still, so may be what a kill has left that
+ * belongs to no upload, or to a finished one: it is swept after a day.
+ */
+export async function leftoversInBucket(bucket: string, finished: Finished, records: boolean): Promise<string[]> {
+  const { keys, multiparts } = await listBucket(bucket)
+  const left = keys.filter((key) => {
+    if (key === 'holdfast/secret') return false
+    const [, id = '', name = ''] = UPLOAD_KEY.exec(key) ?? []
+    if (id !== '') return name.startsWith('tail/') ? !(records && finished.has(id)) : !(records || finished.has(id))
+    const [folder, fileId = ''] = key.slice('holdfast/'.length).split('/')
+    return folder === 'records' ? !(records || finished.has(fileId)) : !finished.has(fileId)
+  })
+  const begun = records ? await namedByManifests(bucket, multiparts, new Set(keys)) : multiparts
+  return [...left, ...begun.map(({ key }) => `multipart upload of ${key}`)]
+}
+
+/** Everything in a bucket whose key has one of these texts in it. */
+export async function keysWith(bucket: string, texts: readonly string[]): Promise<string[]> {
+  const { keys, multiparts } = await listBucket(bucket)
+  const all = [...keys, ...multiparts.map(({ key }) => `multipart upload of ${key}`)]
+  return all.filter((key) => texts.some((text) => key.includes(text)))
+}
+
+/** A multipart upload under way. */
+interface Multipart {
+  readonly key: string
+  readonly uploadId: string
+}
+
+/** Those that an upload's manifest names: of one that was begun twice, because an answer was lost, it names the second. */
+async function namedByManifests(
+  Bucket: string,
+  multiparts: readonly Multipart[],
+  keys: ReadonlySet<string>,
+): Promise<Multipart[]> {
   const client = new S3Client(s3Service())
-  const left: string[] = []
+  const named: Multipart[] = []
+  for (const one of multiparts) {
+    const Key = `holdfast/uploads/${one.key.split('/').at(-1)}/manifest`
+    if (!keys.has(Key)) continue
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }))
+    if ((await Body?.transformToString())?.includes(one.uploadId) === true) named.push(one)
+  }
+  client.destroy()
+  return named
+}
+
+interface Listing {
+  readonly keys: readonly string[]
+  readonly multiparts: readonly Multipart[]
+}
+
+async function listBucket(Bucket: string): Promise<Listing> {
+  const client = new S3Client(s3Service())
+  const keys: string[] = []
   for (let from: string | undefined; ; ) {
     const { Contents = [], NextContinuationToken } = await client.send(
       new ListObjectsV2Command({ Bucket, ContinuationToken: from }),
     )
-    for (const { Key = '' } of Contents) {
-      const [, fileId = ''] = /^holdfast\/files\/([^/]+)\//.exec(Key) ?? []
-      if (!fileIds.has(fileId) && !TOMBSTONE.test(Key)) left.push(Key)
-    }
+    keys.push(...Contents.map(({ Key = '' }) => Key))
     if (NextContinuationToken === undefined) break
     from = NextContinuationToken
   }
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }))
   client.destroy()
-  return [...left, ...Uploads.map(({ Key = '' }) => `multipart upload of ${Key}`)]
+  return { keys, multiparts: Uploads.map(({ Key = '', UploadId = '' }) => ({ key: Key, uploadId: UploadId })) }
 }

@@ -27,7 +27,7 @@ process.on('disconnect', () => process.exit())
 /** Codes of calls that take room on the disk, and of others. */
 const FULL = ['EIO', 'ENOSPC', 'EDQUOT'] as const
 const IO = ['EIO'] as const
-const TAKES_ROOM = new Set(['writev', 'open', 'mkdir', 'rename', 'link'])
+const TAKES_ROOM = new Set(['writev', 'mkdir', 'rename', 'link'])
 
 /** What goes wrong with a call, told already; null where it goes well. */
 function drawFault(call: string, path: string): { readonly when: 'before' | 'after'; readonly error: Error } | null {

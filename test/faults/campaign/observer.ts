@@ -22,7 +22,7 @@ export class Observer {
       throw error
     })
     // Cancelled meanwhile, or nobody can say at present.
-    if (answer === null || client.phase === 'ended' || [423, 503].includes(answer.status)) return
+    if (answer === null || client.phase === 'ended' || [423, 503, 507].includes(answer.status)) return
     const now = progressIn(answer)
     this.#told.set(id, now)
     if (before === undefined || client.mayGoBack) return

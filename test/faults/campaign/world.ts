@@ -86,6 +86,7 @@ export class World {
     this.#variables = {
       DATA_DIR: join(parts.directory, 'data'),
       CHUNK_SIZE: String(traits.grids[0]),
+      SHUTDOWN_TIMEOUT: '8s',
       ...storage,
       ...(parts.proxy === null ? {} : { S3_ENDPOINT: parts.proxy.url }),
       ...(parts.redis === null ? {} : { REDIS_URL: parts.redis.url, LOCK_LEASE: `${LEASE_MS}ms` }),
@@ -199,7 +200,9 @@ export class World {
     const { errors, traits } = this.#options
     const phase = this.phases.of(key)
     if (!this.#proxyChance.fails(`${name}, ${phase}`)) return null
-    const [first, ...others] = faultsOf({ name }).filter(({ how }) => how !== 'hang')
+    // What is silent takes its time.
+    const isSilent = this.#random.chance(0.02)
+    const [first, ...others] = faultsOf({ name }).filter(({ how }) => (how === 'stall' || how === 'hang') === isSilent)
     if (first === undefined) return null
     errors.add(traits.combination, [{ call: name, phase }])
     return this.#proxyChance.pick([first, ...others])

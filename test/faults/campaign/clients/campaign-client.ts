@@ -15,7 +15,8 @@ import type { Phase, Phases } from '../phases.ts'
 
 const KIB = 1024
 /** Answers after which a client tries again. */
-export const LATER = { tus: [423, 507], json: [408, 423, 503, 507] } as const
+/** A tus client starts over from byte 0 where HEAD is answered with anything else that is no success. */
+export const LATER = { head: [423], tus: [423, 507], json: [408, 423, 503, 507] } as const
 const PAUSE_MS = 60
 /** So long nothing may happen before a client has had enough of a connection, ms. */
 const PATIENCE_MS = 4000

@@ -45,7 +45,7 @@ export class ConcatenatedUpload extends CampaignClient {
       if (answer.status === 200 && offsetIn(answer) !== bytes.length)
         throw new UnexpectedAnswer('HEAD', { ...answer, status: 423 })
       if (answer.status !== 200) throw new UnexpectedAnswer('HEAD', answer)
-    }, LATER.tus)
+    }, LATER.head)
     const fileId = await this.checkFile(id, bytes)
     if (this.random.chance(0.3)) expect(await this.patiently(make, LATER.tus), `${this.name}: made again`).toBe(id)
     this.enter('ended')

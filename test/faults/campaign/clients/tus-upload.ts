@@ -100,7 +100,7 @@ export class TusUpload extends CampaignClient {
   /** Goes on from what HEAD says, until all is there that is to be. */
   async #append(): Promise<void> {
     for (;;) {
-      const head = await this.patiently(async () => expectStatus(await this.#head(), 200), LATER.tus)
+      const head = await this.patiently(async () => expectStatus(await this.#head(), 200), LATER.head)
       this.#told(head)
       while (this.#log.offset < this.#stopAt) if (!(await this.#patch())) break
       if (this.#log.offset >= this.#stopAt && !this.#isDeferred) return
