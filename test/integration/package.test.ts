@@ -16,6 +16,8 @@ import { createServer } from 'node:http'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import { createUploads, UploadError } from 'holdfast'
+import { ResumableUploader } from 'holdfast/client'
+import { folderStorage, openFile } from 'holdfast/client/node'
 import plugin, { frameworkErrors } from 'holdfast/fastify'
 import { FileStorage } from 'holdfast/file'
 import { holdfast } from 'holdfast/node'
@@ -47,7 +49,12 @@ await app.close()
 const uploads = createUploads({ storage: new FileStorage({ directory: 'node' }) })
 await uploads.open()
 const server = createServer(holdfast({ uploads }))
-console.log('node', await upload(await listen(server)))
+const base = await listen(server)
+console.log('node', await upload(base))
+const uploader = new ResumableUploader(base, { storage: folderStorage('remembered') })
+const file = await openFile('package.json')
+console.log('client', (await uploader.uploadFile(file)).size === file.size)
+await file.close()
 await uploads.close()
 server.close()
 
@@ -63,6 +70,22 @@ if (typeof S3Storage !== 'function') throw new Error('no S3Storage')
 console.log('redis', redis.status)
 await state.close()
 redis.disconnect()
+`
+
+/** A page that uploads: compiled with what browsers have, and nothing of Node. */
+const PAGE = `
+import { ResumableUploader, ResumableUploadError, webStorage, type UploadTask } from 'holdfast/client'
+
+const uploader = new ResumableUploader('', { storage: webStorage(sessionStorage), fetch: (url, init) => fetch(url, init) })
+const input = document.querySelector('input')
+let task: UploadTask | null = null
+input?.addEventListener('change', () => {
+  const [file] = input.files ?? []
+  if (file === undefined) return
+  task = uploader.start(file, { onProgress: ({ percentComplete }) => console.log(percentComplete) })
+  task.done.catch((error) => console.log(error instanceof ResumableUploadError && error.code === 'CANCELLED'))
+})
+document.querySelector('button')?.addEventListener('click', () => task?.pause())
 `
 
 describe('the package, packed and installed into an empty folder', { timeout: 60_000 }, () => {
@@ -111,8 +134,14 @@ describe('the package, packed and installed into an empty folder', { timeout: 60
     const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--skipLibCheck']
     await run(join(TOOLS, 'tsc'), ...options, 'application.ts')
     await expect(run(process.execPath, 'application.js')).resolves.toBe(
-      'fastify hello\nnode hello\ntus hello\nredis wait\n',
+      'fastify hello\nnode hello\nclient true\ntus hello\nredis wait\n',
     )
+  })
+
+  it('compiles for a page, which has nothing of Node', async () => {
+    await writeFile(join(directory, 'page.ts'), PAGE)
+    const options = ['--strict', '--module', 'esnext', '--moduleResolution', 'bundler', '--target', 'es2022']
+    await run(join(TOOLS, 'tsc'), ...options, '--lib', 'es2022,dom,dom.iterable', '--types', '', 'page.ts')
   })
 
   it('has a command that checks servers', async () => {

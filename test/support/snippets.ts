@@ -70,6 +70,7 @@ export async function installSnippets(directory: string, snippets: readonly Snip
   await writeFile(join(directory, 'globals.d.ts'), await readFile(join(SURROUNDINGS, 'globals.d.ts')))
   await writeFile(join(directory, 'globals.mjs'), await readFile(join(SURROUNDINGS, 'globals.mjs')))
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+  await writeFile(join(directory, 'hello.txt'), 'hello')
   for (const { line, language, code } of snippets) {
     // A module of its own, also without an import: names at its top are nobody else's.
     await writeFile(join(directory, `line-${line}.${language}`), `${code}\nexport {}\n`)
