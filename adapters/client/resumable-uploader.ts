@@ -67,7 +67,8 @@ export class ResumableUploader {
   /** The same, as a task that can be paused, gone on with and cancelled. */
   start(file: UploadSource, options: StartOptions = {}): UploadTask {
     const { lastModified = 0, size } = file
-    const key = UploadMemory.keyOf(this.#options.api, { name: options.fileName ?? nameOf(file), size, lastModified })
+    const name = options.fingerprint ?? options.fileName ?? nameOf(file)
+    const key = UploadMemory.keyOf(this.#options.api, { name, size, lastModified })
     // The same file twice at a time is two uploads, of which the first is remembered.
     const isFirst = !this.#keys.has(key)
     const memory = new UploadMemory(isFirst ? this.#options.storage : null)

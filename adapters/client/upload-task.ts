@@ -24,6 +24,11 @@ export interface StartOptions {
    * compared. @default what is remembered of this file, else a new upload
    */
   readonly resume?: { readonly id: string; readonly uploadToken?: string }
+  /**
+   * By what the file is known when it is started again, with its size and time of change: its path, where names are not
+   * enough. @default its name
+   */
+  readonly fingerprint?: string
   /** Stops the upload, which can be gone on with by starting it again. */
   readonly signal?: AbortSignal
   /** Told of this upload alone. */

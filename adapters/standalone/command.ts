@@ -1,6 +1,7 @@
 import { type Configuration, type Environment, readConfiguration, readVariable } from './configuration.ts'
 import { ConfigurationError } from './configuration-error.ts'
 import { type Flags, readFlags } from './flags.ts'
+import { readUploadCommand, type UploadCommand } from './upload/upload-command.ts'
 
 /** What the command line asks for. */
 export type Command =
@@ -8,12 +9,16 @@ export type Command =
   | { readonly type: 'version' }
   | { readonly type: 'serve'; readonly configuration: Configuration }
   | { readonly type: 'inspect'; readonly id: string; readonly directory: string; readonly json: boolean }
+  | UploadCommand
+  | { readonly type: 'upload-help' }
 
 /** Flags that go with `inspect`. */
 const INSPECT_FLAGS: readonly string[] = ['data-dir', 'json']
 
 /** Reads what is to be done. @throws ConfigurationError in one line that says what is wrong */
 export function readCommand(args: readonly string[], environment: Environment): Command {
+  // A client's command, with flags of its own.
+  if (args[0] === 'upload') return readUploadCommand(args.slice(1), environment) ?? { type: 'upload-help' }
   const flags = readFlags(args)
   if (flags.values['help'] === true) return { type: 'help' }
   if (flags.values['version'] === true) return { type: 'version' }

@@ -16,6 +16,8 @@ export function helpText(): string {
     '      serves uploads until SIGTERM or SIGINT',
     '  holdfast inspect ID [--data-dir DIR] [--json]',
     '      prints what the disk holds of an upload, also while a server runs on it, and changes nothing',
+    '  holdfast upload FILE… --to URL',
+    '      uploads files to a server, and goes on with them when it is run again; upload --help says more',
     '',
     'Each flag with a value is an environment variable as well: --data-dir is DATA_DIR. The flag wins.',
     'SIZE is such as 5MiB, 50GiB or 1000; DURATION such as 500ms, 90s, 15m, 24h or 7d.',

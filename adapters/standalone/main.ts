@@ -8,8 +8,9 @@ import { endProcess } from './end-process.ts'
 import { helpText } from './help.ts'
 import { inspect } from './inspect.ts'
 import { createLog } from './log.ts'
-import { startServer } from './server.ts'
 import { stopOnSignals } from './stop-on-signals.ts'
+import { UPLOAD_HELP } from './upload/upload-help.ts'
+import { runUpload } from './upload/run-upload.ts'
 
 /** Exit codes: 1 for a failure, 2 for a command that cannot be followed. */
 const FAILURE = 1
@@ -25,12 +26,18 @@ async function run(command: Command): Promise<void> {
       return void process.stdout.write(`${version()}\n`)
     case 'inspect':
       return void process.stdout.write(await orRefuse(inspect(command)))
+    case 'upload':
+      return void (process.exitCode = await runUpload(command))
+    case 'upload-help':
+      return void process.stdout.write(UPLOAD_HELP)
     case 'serve':
       return serve(command.configuration)
   }
 }
 
 async function serve(configuration: Configuration): Promise<void> {
+  // Only now: who uploads does not wait for it.
+  const { startServer } = await import('./server.ts')
   const log = createLog(configuration)
   endOnLostErrors(log)
   // Until it has started there is nothing that a kill would harm.

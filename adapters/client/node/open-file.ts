@@ -19,7 +19,7 @@ export async function openFile(path: string, options: { readonly type?: string }
   const stat = await handle.stat()
   if (!stat.isFile()) {
     await handle.close()
-    throw new TypeError(`${path} is no file`)
+    throw new TypeError('it is no file')
   }
   const { size, mtimeMs } = stat
   const read = async (start: number, end: number): Promise<ArrayBuffer> => {

@@ -175,7 +175,14 @@ const TABLE: Readonly<Record<VariableName, Cases>> = {
   EXPIRES_AFTER: { unset: DAY, ...DURATIONS },
   MAX_LIFETIME: { unset: 7 * DAY, ...DURATIONS },
   FILES_EXPIRE_AFTER: { unset: null, ...DURATIONS },
-  LOCK_LEASE: { unset: 15_000, right: [['1s', 1000], ['2m', 120_000]], wrong: ['999ms', '0', '15', '30d', 'x'] },
+  LOCK_LEASE: {
+    unset: 15_000,
+    right: [
+      ['1s', 1000],
+      ['2m', 120_000],
+    ],
+    wrong: ['999ms', '0', '15', '30d', 'x'],
+  },
   IDLE_TIMEOUT: { unset: 60_000, ...TIMERS },
   MIN_BYTES_PER_SECOND: {
     unset: 1024,

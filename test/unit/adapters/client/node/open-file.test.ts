@@ -1,5 +1,4 @@
-import { appendFile, truncate, writeFile } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import { appendFile, open, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { openFile } from '../../../../../adapters/client/node/index.ts'
@@ -31,6 +30,6 @@ it('reads nothing of a file that has changed since', async () => {
 
 it('opens files only', async () => {
   const directory = await tempDir()
-  await expect(openFile(directory)).rejects.toThrow('is no file')
+  await expect(openFile(directory)).rejects.toThrow('it is no file')
   await expect(openFile(join(directory, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
