@@ -130,7 +130,8 @@ export class Director {
   async #redisTrouble(): Promise<void> {
     const { world, random, goesOn } = this.#options
     const { redis } = world
-    while (goesOn() && redis !== null) {
+    if (redis === null) return
+    while (goesOn()) {
       await this.#wait(random.int(500, 2500))
       const kind = random.pick(['flushed', 'killed', 'killed, its last second lost', 'stopped', 'slow'] as const)
       this.#note(`Redis ${kind}`)
