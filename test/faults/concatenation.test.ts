@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Random, runSeed } from '../support/byte-source.ts'
+import { cases } from '../support/cases.ts'
 import { sharedVariables } from '../support/cluster.ts'
 import { type FinalsPlace, KilledFinals } from '../support/killed-finals.ts'
 import { describeWithRedis, redisService } from '../support/services/redis.ts'
@@ -27,7 +28,7 @@ async function killWhileMaking(place: FinalsPlace, rounds: number): Promise<void
 
 describe('a server that is killed while it makes a file of partial uploads', () => {
   it('makes it once, of the right bytes, when it is asked for again: on a disk', { timeout: 180_000 }, async () => {
-    await killWhileMaking({ dataDir: await tempDir(), bucket: null, variables: { CHUNK_SIZE: '256KiB' } }, 16)
+    await killWhileMaking({ dataDir: await tempDir(), bucket: null, variables: { CHUNK_SIZE: '256KiB' } }, cases(8))
   })
 })
 
@@ -36,7 +37,7 @@ describeWithRedis('a server with Redis', () => {
     it('makes it once, of the right bytes, when it is asked for again', { timeout: 300_000 }, async () => {
       const bucket = await newBucket()
       const variables = { ...sharedVariables(redisService().url, bucket), REDIS_PREFIX: `${bucket}:` }
-      await killWhileMaking({ dataDir: await tempDir(), bucket, variables }, 4)
+      await killWhileMaking({ dataDir: await tempDir(), bucket, variables }, cases(3))
     })
   })
 })

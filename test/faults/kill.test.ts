@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Random, runSeed, sha256Of } from '../support/byte-source.ts'
+import { cases } from '../support/cases.ts'
 import { ConnectionLost } from '../support/http-wire.ts'
 import {
   KilledJsonUpload,
@@ -18,10 +19,10 @@ import { SmallJsonUpload } from '../support/small-uploads.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 /** Kills of each face that must have caught a partly acknowledged upload of it. */
-const KILLS_PER_FACE = 32
-const MOST_LIVES = 120
+const KILLS_PER_FACE = cases(12)
+const MOST_LIVES = cases(60)
 /** Kills that must have come in the midst of a completion. */
-const KILLS_AT_END = 4
+const KILLS_AT_END = cases(2)
 /** Uploads that run at the same time. */
 const SLOTS = [KilledTusUpload, KilledJsonUpload, KilledTusUpload, KilledJsonUpload, KilledSharedUpload] as const
 const FACES = ['tus', 'json', 'both'] as const
@@ -116,7 +117,7 @@ describe('a file whose record a kill has left without its checksum', () => {
 
 describe('a server that is killed while bodies are being received', () => {
   it('goes on after every kill with all that it acknowledged, and finishes every file', {
-    timeout: 180_000,
+    timeout: 180_000 * cases(1),
   }, async () => {
     const seed = runSeed()
     console.log(`kill test: HOLDFAST_SEED=${seed} plays the same kills again`)
@@ -150,10 +151,9 @@ describe('a server that is killed while bodies are being received', () => {
 
     const { kills, pairs, finished } = clients
     console.log(`kill test: ${lives} lives, ${finished} files finished`, { plans, kills, pairs })
-    expect(kills.tus).toBeGreaterThanOrEqual(30)
-    expect(kills.json).toBeGreaterThanOrEqual(30)
-    expect(kills.both).toBeGreaterThanOrEqual(5)
+    expect(Math.min(kills.tus, kills.json)).toBeGreaterThanOrEqual(KILLS_PER_FACE)
+    expect(kills.both).toBeGreaterThanOrEqual(KILLS_PER_FACE / 6)
     expect(plans['end']).toBeGreaterThanOrEqual(KILLS_AT_END)
-    expect(finished).toBeGreaterThanOrEqual(4)
+    expect(finished).toBeGreaterThanOrEqual(2)
   })
 })

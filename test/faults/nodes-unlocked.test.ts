@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { bytesOf, Random, runSeed, sha256Of } from '../support/byte-source.ts'
+import { cases } from '../support/cases.ts'
 import { dataOf } from '../support/json-client.ts'
 import { S3Place } from '../support/s3-place.ts'
 import { type ServedNode, type ServedNodes, serveNodes } from '../support/served-nodes.ts'
@@ -18,13 +19,13 @@ const MIB = 1024 * KIB
 const CHUNK = 5 * MIB
 const NODES = 3
 /** Files that many send at once, and races of each kind. */
-const SHARED = 4
-const ENDS = 30
-const DELETIONS = 20
-const CONTENTS = 24
-const APPENDS = 8
+const SHARED = cases(2)
+const ENDS = cases(12)
+const DELETIONS = cases(8)
+const CONTENTS = cases(8)
+const APPENDS = cases(3)
 
-const limit = { timeout: 90_000 } as const
+const limit = { timeout: 60_000 + 30_000 * cases(1) } as const
 
 describeWithOwnRedis('three nodes whose locks keep nobody out', () => {
   describeWithS3('on one S3', () => {

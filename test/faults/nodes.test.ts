@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { Random, runSeed } from '../support/byte-source.ts'
+import { cases } from '../support/cases.ts'
 import { Cluster } from '../support/cluster.ts'
 import { describeWithRedis, redisService } from '../support/services/redis.ts'
 import { describeWithS3 } from '../support/services/s3.ts'
@@ -11,7 +12,7 @@ const MIB = 1024 * 1024
 const NODES = 3
 /** Uploads that run at the same time, one after the other in each slot. */
 const SLOTS = [SprayedTusUpload, SprayedJsonUpload, SprayedTusUpload, SprayedJsonUpload] as const
-const KILLS = 8
+const KILLS = cases(4)
 
 describeWithRedis('three nodes on one Redis', () => {
   describeWithS3('and one S3', () => {

@@ -78,10 +78,10 @@ async function peakOf(clients: number, memoryBudget: string): Promise<number> {
 describe('a crowd of clients', () => {
   it('sends 200 chunks of 5 MiB at once within 400 MiB of memory, which grow with the budget and not with the clients', async () => {
     const peak = await peakOf(200, '256MiB')
-    const withLess = await peakOf(200, '32MiB')
-    const withMoreClients = await peakOf(400, '32MiB')
+    const withLess = await peakOf(100, '16MiB')
+    const withMoreClients = await peakOf(200, '16MiB')
     console.log(
-      `peak memory, MiB: 200 clients ${peak.toFixed()}, with a budget of 32 MiB ${withLess.toFixed()}, 400 clients with that ${withMoreClients.toFixed()}`,
+      `peak memory, MiB: 200 clients ${peak.toFixed()}; with a budget of 16 MiB 100 clients ${withLess.toFixed()}, 200 clients ${withMoreClients.toFixed()}`,
     )
     expect(peak).toBeLessThan(400)
     expect(withLess).toBeLessThan(peak + 20)

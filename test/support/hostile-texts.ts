@@ -1,13 +1,5 @@
 import fc from 'fast-check'
 
-/** How many times as many cases are tried: `HOLDFAST_CASES=20` for a long run. */
-const TIMES = Number(process.env['HOLDFAST_CASES'] ?? 1)
-
-/** So many cases, or as many times more as are asked for. */
-export function cases(count: number): number {
-  return Math.ceil(count * TIMES)
-}
-
 /** What a header's value is made of, and what it must not hold. */
 const LETTERS = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code))
 /** What parsers look for. */

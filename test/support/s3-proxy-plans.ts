@@ -1,4 +1,5 @@
 import type { Random } from './byte-source.ts'
+import { drawn } from './cases.ts'
 import { faultsOf, type S3Fault } from './s3-proxy-fault.ts'
 import type { S3Life } from './s3-proxy-lives.ts'
 import type { S3Request } from './s3-proxy-request.ts'
@@ -12,14 +13,24 @@ export interface LivedLife {
 
 const WHEN = ['before', 'after'] as const
 
+/** How much is tried. */
+export interface SingleFailures {
+  /** Whether the server tries requests to S3 again. */
+  readonly retries: boolean
+  /** Every request of every life, in each way in which it may fail. */
+  readonly everyWay: boolean
+  /** Else so many drawn beside the first and the last of all requests of one name, before and after they took effect. */
+  readonly others: number
+}
+
 /**
- * Every request of these lives fails once before and once after it took effect. Ways of failing take turns, request by
- * request of the same name; a seed says which begins. With `everyWay`, each request fails in each way.
+ * Requests of these lives fail once, before or after they took effect. Ways of failing take turns, request by request of
+ * the same name; a seed says which begins, and which requests it are.
  */
 export function singleFailures(
   lived: readonly LivedLife[],
   random: Random,
-  { retries, everyWay }: { readonly retries: boolean; readonly everyWay: boolean },
+  { retries, everyWay, others }: SingleFailures,
 ): S3Trial[] {
   const turns = new Map<string, number>()
   const turnOf = (name: string): number => {
@@ -27,20 +38,22 @@ export function singleFailures(
     turns.set(name, turn + 1)
     return turn
   }
-  const trials: S3Trial[] = []
+  const trials: (S3Trial & { readonly kind: string })[] = []
   for (const { life, requests } of lived) {
     for (const [at, request] of requests.entries()) {
       for (const when of WHEN) {
         const ways = everyWay ? faultsOf(request, when).length : 1
         for (let way = 0; way < ways; way += 1) {
-          const turn = everyWay ? way : turnOf(`${request.name} ${when}`)
-          trials.push({ life, retries, plan: (nth, met) => (nth === at + 1 ? nthOf(faultsOf(met, when), turn) : null) })
+          const kind = `${request.name} ${when}`
+          const turn = everyWay ? way : turnOf(kind)
+          const plan: S3Trial['plan'] = (nth, met) => (nth === at + 1 ? nthOf(faultsOf(met, when), turn) : null)
+          trials.push({ kind, life, retries, plan })
         }
       }
     }
   }
   // Those that wait for an answer do not all wait at the same time.
-  return random.shuffle(trials)
+  return random.shuffle(everyWay ? trials : drawn(trials, ({ kind }) => kind, others, random))
 }
 
 /** Two requests fail, one right after the other, drawn like the ways in which they do. */

@@ -25,7 +25,8 @@ import { effectiveMethod, headersForTus, refuseVersion } from '../../src/tus/req
 import { readCreation, readPatch } from '../../src/tus/requests.ts'
 import { readUploadConcat } from '../../src/tus/upload-concat.ts'
 import { parseUploadMetadata } from '../../src/tus/upload-metadata.ts'
-import { cases, hostileTexts } from '../support/hostile-texts.ts'
+import { cases } from '../support/cases.ts'
+import { hostileTexts } from '../support/hostile-texts.ts'
 
 /** As long as a parser may take on a busy machine, ms; one that looks again and again at the same text takes minutes. */
 const LONGEST_MS = 500
