@@ -6,12 +6,18 @@ export interface JsonAnswer {
   readonly code: string | null
 }
 
+interface SentRequest extends Omit<RequestInit, 'headers'> {
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** A plain client of the JSON API. */
 export class JsonClient {
   readonly #base: string
+  readonly #headers: Readonly<Record<string, string>>
 
-  /** `base`: scheme, host and port. */
-  constructor(base: string) {
+  /** `base`: scheme, host and port; `headers` come with every request. */
+  constructor(base: string, headers: Readonly<Record<string, string>> = {}) {
+    this.#headers = headers
     this.#base = `${base}/api/v1/uploads`
   }
 
@@ -39,8 +45,8 @@ export class JsonClient {
     return this.#send(`/${id}/complete`, { method: 'POST' })
   }
 
-  async #send(path: string, init: RequestInit): Promise<JsonAnswer> {
-    const response = await fetch(`${this.#base}${path}`, init)
+  async #send(path: string, init: SentRequest): Promise<JsonAnswer> {
+    const response = await fetch(`${this.#base}${path}`, { ...init, headers: { ...this.#headers, ...init.headers } })
     const body = (await response.json()) as {
       readonly data?: Readonly<Record<string, unknown>>
       readonly error?: { readonly code: string }

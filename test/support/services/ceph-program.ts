@@ -16,7 +16,7 @@ const CEPH: DebianPackages = {
     login logsave lvm2 media-types mount$ netbase nvme openssl$ openssl-provider parted passwd python3 sensible
     smartmontools sudo systemd tzdata util-linux uuid-runtime xfsprogs xz-utils
   `,
-  program: 'radosgw',
+  program: 'usr/bin/radosgw',
 }
 
 /** The folder that Ceph is unpacked in, in the cache, which is filled on first use. */

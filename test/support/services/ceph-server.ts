@@ -48,12 +48,16 @@ async function startOn(port: number, root: string): Promise<CephServer> {
   const servers: MortalProcess[] = []
 
   async function tool(program: string, ...args: readonly string[]): Promise<void> {
-    const [file = '', ...before] = await unpackedCommand(root, program)
+    const [file = '', ...before] = await unpackedCommand(root, `usr/bin/${program}`)
     const options = { env, timeout: TOOL_MS, killSignal: 'SIGKILL' } as const
     await promisify(execFile)(file, [...before, ...args], options)
   }
   async function server(program: string, ...args: readonly string[]): Promise<MortalProcess> {
-    const started = startMortal([...(await unpackedCommand(root, program)), '-f', ...args], join(folder, program), env)
+    const started = startMortal(
+      [...(await unpackedCommand(root, `usr/bin/${program}`)), '-f', ...args],
+      join(folder, program),
+      env,
+    )
     servers.push(started)
     return started
   }

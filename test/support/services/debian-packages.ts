@@ -23,7 +23,7 @@ export interface DebianPackages {
   readonly packages: readonly string[]
   /** Dependencies that a server in the foreground gets by without, by how their names begin; white space between. */
   readonly without: string
-  /** A program that is there when all is. */
+  /** A program that is there when all is: its path in the packages. */
   readonly program: string
 }
 
@@ -44,11 +44,11 @@ export function unpacked(packages: DebianPackages, { env, cache }: Whereabouts):
   return root
 }
 
-/** A program of {@link unpacked} packages, run by the packages' own loader with their own libraries. */
+/** A program of {@link unpacked} packages, by its path in them, run by the packages' own loader with their own libraries. */
 export async function unpackedCommand(root: string, program: string): Promise<readonly string[]> {
   const { loader, libraries } = await unpackedLibraries(root)
   const path = [libraries, join(libraries, 'ceph')].join(':')
-  return [loader, '--argv0', program, '--library-path', path, join(root, 'usr/bin', program)]
+  return [loader, '--argv0', basename(program), '--library-path', path, join(root, program)]
 }
 
 /** Where {@link unpacked} packages have their libraries, and what loads them. */
@@ -89,7 +89,7 @@ async function fill(folder: string, packages: DebianPackages, env: NodeJS.Proces
 }
 
 function isThere(folder: string, { program }: DebianPackages): boolean {
-  return existsSync(join(folder, 'root/usr/bin', program))
+  return existsSync(join(folder, 'root', program))
 }
 
 /** Removes what runs left that were killed while they fetched. */

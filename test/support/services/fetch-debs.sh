@@ -57,7 +57,6 @@ apt-get -qq download $list
 for deb in *.deb; do
   # What programs do not load when they run is left out, and so is what only root may unpack.
   dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$folder/root" --no-same-owner \
-    --exclude=./usr/share --exclude=./etc --exclude=./var --exclude=./usr/include --exclude=./usr/lib/python3 \
-    --exclude=./usr/sbin
+    --exclude=./usr/share --exclude=./etc --exclude=./var --exclude=./usr/include --exclude=./usr/lib/python3
 done
 rm -rf "$apt" "$folder/debs"

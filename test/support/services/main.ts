@@ -7,6 +7,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { findCeph } from './ceph-program.ts'
 import { startCeph } from './ceph-server.ts'
 import { endAll } from './mortal-process.ts'
+import { findNginx } from './nginx-program.ts'
 import { findRedis } from './redis-program.ts'
 import { startRedisServer } from './redis-server.ts'
 import { namedRedis } from './redis-service.ts'
@@ -22,6 +23,7 @@ async function fetchOnly(): Promise<void> {
   const where = whereabouts()
   if (namedRedis(where.env) === null) await findRedis(where)
   if (namedS3(where.env) === null) await findCeph(where)
+  await findNginx(where)
 }
 
 async function serve(stopped: AbortSignal): Promise<void> {

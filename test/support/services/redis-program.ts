@@ -17,7 +17,7 @@ const VALKEY: DebianPackages = {
     adduser coreutils debconf init-system libdebconf libdb5 libpam libperl libsemanage libsepol libsystemd-shared
     login lsb-base passwd perl procps sensible systemd tzdata util-linux
   `,
-  program: 'valkey-server',
+  program: 'usr/bin/valkey-server',
 }
 
 /** The command that starts a Redis: of the PATH, else of the cache, which is filled on first use. */
@@ -26,7 +26,7 @@ export async function findRedis(where: Whereabouts): Promise<readonly string[]> 
     if ((await majorVersion(path)) >= OLDEST) return [path]
   }
   try {
-    return await unpackedCommand(await unpacked(VALKEY, where), 'valkey-server')
+    return await unpackedCommand(await unpacked(VALKEY, where), VALKEY.program)
   } catch (error) {
     throw new ServiceMissing(
       'Redis',
