@@ -36,7 +36,7 @@ describeWithRedis('a server with Redis', () => {
   describeWithS3('and S3 that is killed while it makes a file of partial uploads', () => {
     it('makes it once, of the right bytes, when it is asked for again', { timeout: 300_000 }, async () => {
       const bucket = await newBucket()
-      const variables = { ...sharedVariables(redisService().url, bucket), REDIS_PREFIX: `${bucket}:` }
+      const variables = { ...sharedVariables(redisService().url, bucket), REDIS_PREFIX: `${bucket}:`, LOCK_LEASE: '4s' }
       await killWhileMaking({ dataDir: await tempDir(), bucket, variables }, cases(3))
     })
   })

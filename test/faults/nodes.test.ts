@@ -22,7 +22,10 @@ describeWithRedis('three nodes on one Redis', () => {
       const seed = runSeed()
       console.log(`nodes test: HOLDFAST_SEED=${seed} draws the same sizes and nodes again`)
       const random = new Random(seed)
-      const cluster = await Cluster.start(NODES, redisService().url, { REDIS_PREFIX: `nodes-${seed}:` })
+      const cluster = await Cluster.start(NODES, redisService().url, {
+        REDIS_PREFIX: `nodes-${seed}:`,
+        LOCK_LEASE: '4s',
+      })
       const wire = new SprayWire(() => cluster.urls, random)
       onTestFinished(async () => {
         wire.close()

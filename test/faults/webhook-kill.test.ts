@@ -69,7 +69,7 @@ describeWithRedis('a node that is killed', () => {
       const { receiver, variables } = await receiving()
       const redis = await startRedis()
       onTestFinished(() => redis.stop())
-      const cluster = await Cluster.start(1, redis.url, variables)
+      const cluster = await Cluster.start(1, redis.url, { ...variables, LOCK_LEASE: '4s' })
       onTestFinished(() => cluster.stop())
       receiver.plan.push('hang')
       const [face] = facesOf(cluster)
