@@ -7,6 +7,7 @@ import { compileProgram } from './compiled-program.ts'
 export interface StockTus {
   /** Where it creates uploads. */
   readonly endpoint: URL
+  /** Kills it. Idempotent. */
   stop(): Promise<void>
 }
 
@@ -14,12 +15,13 @@ export interface StockTus {
 export async function startStockTus(directory: string): Promise<StockTus> {
   const program = await compileProgram('stock-tus-server.ts')
   const child = spawn(process.execPath, [program.path, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
   return {
     endpoint: new URL(line.replace('listening on ', '')),
     stop: async () => {
       child.kill('SIGKILL')
-      await once(child, 'close')
+      await closed
       await program.remove()
     },
   }

@@ -9,10 +9,10 @@ import type { Whereabouts } from './whereabouts.ts'
 const OLDEST = [1, 25, 1] as const
 
 const NGINX: DebianPackages = {
-  name: 'nginx-trixie',
-  title: 'nginx (2 MB)',
+  name: 'nginx-openssl-trixie',
+  title: 'nginx and openssl (5 MB)',
   suite: 'trixie',
-  packages: ['nginx'],
+  packages: ['nginx', 'openssl'],
   without: `
     adduser coreutils debconf init-system iproute libaudit libbpf libcap libdb5 libdebconf libelf libmnl libnftables
     libpam libperl libsemanage libsepol libsystemd-shared libtirpc libxtables login lsb-base nginx-common passwd perl
@@ -21,18 +21,29 @@ const NGINX: DebianPackages = {
   program: 'usr/sbin/nginx',
 }
 
-/** The command that starts nginx: of the PATH, else of the cache, which is filled on first use. */
-export async function findNginx(where: Whereabouts): Promise<readonly string[]> {
+/** What starts an nginx, and what makes a certificate for it. */
+export interface NginxCommands {
+  readonly nginx: readonly string[]
+  readonly openssl: readonly string[]
+}
+
+/** Commands of the PATH, else of the cache, which is filled on first use. */
+export async function findNginx(where: Whereabouts): Promise<NginxCommands> {
+  const [openssl] = searchPath(['openssl'], where.env)
   for (const path of searchPath(['nginx'], where.env)) {
-    if (isNewEnough(await versionOf(path))) return [path]
+    if (openssl !== undefined && isNewEnough(await versionOf(path))) return { nginx: [path], openssl: [openssl] }
   }
   try {
-    return await unpackedCommand(await unpacked(NGINX, where), NGINX.program)
+    const root = await unpacked(NGINX, where)
+    return {
+      nginx: await unpackedCommand(root, NGINX.program),
+      openssl: openssl === undefined ? await unpackedCommand(root, 'usr/bin/openssl') : [openssl],
+    }
   } catch (error) {
     throw new ServiceMissing(
       'nginx',
-      `there is no nginx ${OLDEST.join('.')} or newer on the PATH, and ${(error as Error).message}`,
-      'install nginx',
+      `there is no nginx ${OLDEST.join('.')} or newer with an openssl on the PATH, and ${(error as Error).message}`,
+      'install nginx and openssl',
     )
   }
 }

@@ -14,7 +14,7 @@ import { PROJECT_ROOT } from './project-root.ts'
 
 const EXAMPLE = join(PROJECT_ROOT, 'examples/nginx')
 
-const asked = await ask('nginxCommand')
+const asked = await ask('nginx')
 
 /** Like `describe`; where there is no nginx, its tests are reported as not run. */
 export const describeWithNginx = asked.describe
@@ -30,28 +30,32 @@ export interface Nginx {
   stop(): Promise<void>
 }
 
-/** Starts nginx with the example's files, other ports in the place of theirs, and waits until it listens. */
-export async function startNginx(upstreamPort: number): Promise<Nginx> {
+/**
+ * Starts nginx with the example's files, other ports in the place of theirs, and waits until it listens. `locations` come
+ * before the example's own.
+ */
+export async function startNginx(upstreamPort: number, { locations = '' } = {}): Promise<Nginx> {
   const folder = await mortalFolder('nginx')
   const [port, securePort] = [await freePort(), await freePort()]
   await cp(join(EXAMPLE, 'nginx.conf'), join(folder, 'nginx.conf'))
   const written = await readFile(join(EXAMPLE, 'holdfast.conf'), 'utf8')
-  const ports = { 1080: upstreamPort, 8080: port, 8443: securePort }
+  const ports: Readonly<Record<string, number>> = { 1080: upstreamPort, 8080: port, 8443: securePort }
+  const placed = written.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, (documented) => String(ports[documented]))
   await writeFile(
     join(folder, 'holdfast.conf'),
-    written.replaceAll(/(?<=127\.0\.0\.1:)\d+/g, (documented) =>
-      String(ports[Number(documented) as keyof typeof ports]),
-    ),
+    placed.replace('    location ', (first) => locations + first),
   )
   await mkdir(join(folder, 'tmp'))
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(folder, 'key.pem')]
   const certificate = ['-out', join(folder, 'certificate.pem'), '-subj', '/CN=localhost']
   const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  await promisify(execFile)('openssl', ['req', '-x509', '-days', '2', ...key, ...certificate, ...names])
+  const [openssl = '', ...before] = asked.service().openssl
+  const request = ['req', '-x509', '-days', '2', ...key, ...certificate, ...names]
+  await promisify(execFile)(openssl, [...before, ...request])
 
   // One process, so that nothing is left of it whoever ends it.
   const args = ['-p', folder, '-c', 'nginx.conf', '-g', 'master_process off;']
-  const nginx = startMortal([...asked.service(), ...args], join(folder, 'log'))
+  const nginx = startMortal([...asked.service().nginx, ...args], join(folder, 'log'))
   while (!(await listens(port))) {
     if (!nginx.running()) throw new Error(`nginx does not start:\n${nginx.lastWords()}`)
     await delay(20)

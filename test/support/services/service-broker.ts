@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { findCeph } from './ceph-program.ts'
 import { startCeph } from './ceph-server.ts'
 import { endAll } from './mortal-process.ts'
-import { findNginx } from './nginx-program.ts'
+import { findNginx, type NginxCommands } from './nginx-program.ts'
 import { findRedis } from './redis-program.ts'
 import { startRedisServer } from './redis-server.ts'
 import { namedRedis, type RedisService } from './redis-service.ts'
@@ -20,8 +20,8 @@ export interface Services {
   readonly redisCommand: readonly string[]
   /** The S3 of the run. */
   readonly s3: S3Service
-  /** The command that starts an nginx. */
-  readonly nginxCommand: readonly string[]
+  /** The commands that start an nginx and make its certificate. */
+  readonly nginx: NginxCommands
 }
 
 export type ServiceAnswer<Name extends keyof Services> =
@@ -95,7 +95,7 @@ export class ServiceBroker {
         return findRedis(where)
       case 's3':
         return namedS3(where.env) ?? (await startCeph(await findCeph(where))).service
-      case 'nginxCommand':
+      case 'nginx':
         return findNginx(where)
     }
   }
