@@ -10,8 +10,11 @@ describe('DELETE of an upload that is being completed', () => {
     files.hold(({ name, path }) => name === 'read' && isData(path))
     await put(uploads, id, 0)
     await put(uploads, id, 1)
-    await expect(uploads.complete(id, { waitMs: 0 }, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
-    expect(await uploads.progress(id, CALLER)).toMatchObject({ status: 'completing' })
+    const begun = async (): Promise<string> => {
+      await expect(uploads.complete(id, { waitMs: 0 }, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
+      return (await uploads.progress(id, CALLER)).status
+    }
+    await expect.poll(begun).toBe('completing')
 
     const asked = performance.now()
     await expect(uploads.terminate(id, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED', status: 423 })
