@@ -32,6 +32,8 @@ export type {
   News,
   OpenPage,
   Settled,
+  SweepOptions,
+  SweepStep,
   TokenBearer,
   UploadsStats,
   Watch,

@@ -18,6 +18,7 @@ import { DEFAULT_LIST, listOpen, MAX_LIST, type ListInput, type OpenPage } from 
 import { progress, resume } from './operations/progress.ts'
 import { putChunk, type ChunkInput } from './operations/put-chunk.ts'
 import { stats, type UploadsStats } from './operations/stats.ts'
+import { type SweepOptions, type SweepStep, sweepOnce } from './operations/sweep-once.ts'
 import { there } from './operations/records.ts'
 import { redeem, type TokenBearer } from './operations/upload-token.ts'
 import { type News, watch, type Watch } from './operations/watch.ts'
@@ -92,6 +93,24 @@ export class Uploads {
     await options.state.open(this.#clock)
     this.#opened = true
     this.#context.sweeper.start()
+  }
+
+  /**
+   * Does what the sweeper does hourly, once, now: in a process that serves, or, instead of {@link Uploads.open}, in one that
+   * does nothing else. A dry run is for the latter only: it changes nothing, takes no lock, and may run beside whoever owns
+   * the storage. Where state is in memory, only the process that serves knows when uploads expire: here their time begins
+   * anew. Resolves with how many uploads were looked at.
+   * @throws Error in one line, for the operator, when storage cannot be had, or another process is sweeping
+   */
+  async sweep(options: SweepOptions = {}): Promise<number> {
+    const { dryRun = false } = options
+    if (!this.#opened) {
+      const { storage, state } = this.#context
+      await storage.open({ readOnly: dryRun })
+      await state.open(this.#clock)
+      this.#opened = true
+    } else if (dryRun) throw new Error('sweep: a dry run is for a process that has not opened its uploads.')
+    return sweepOnce(this.#context, options, () => this.draining)
   }
 
   /**
@@ -293,6 +312,8 @@ export type {
   News,
   OpenPage,
   Settled,
+  SweepOptions,
+  SweepStep,
   TokenBearer,
   UploadsStats,
   Watch,

@@ -8,6 +8,7 @@ export type Command =
   | { readonly type: 'help' }
   | { readonly type: 'version' }
   | { readonly type: 'serve'; readonly configuration: Configuration }
+  | { readonly type: 'sweep'; readonly dryRun: boolean; readonly configuration: Configuration }
   | { readonly type: 'inspect'; readonly id: string; readonly directory: string; readonly json: boolean }
   | UploadCommand
   | { readonly type: 'upload-help' }
@@ -24,9 +25,20 @@ export function readCommand(args: readonly string[], environment: Environment): 
   if (flags.values['version'] === true) return { type: 'version' }
   const [word, ...rest] = flags.positionals
   if (word === 'inspect') return inspectCommand(rest, flags, environment)
+  if (word === 'sweep') return sweepCommand(rest, flags, environment)
   if (word !== undefined) throw new ConfigurationError(`There is no command ${JSON.stringify(word)}. Try --help.`)
   if (flags.values['json'] === true) throw new ConfigurationError('--json goes with inspect only. Try --help.')
+  if (flags.values['dry-run'] === true) throw new ConfigurationError('--dry-run goes with sweep only. Try --help.')
   return { type: 'serve', configuration: readConfiguration(flags, environment) }
+}
+
+function sweepCommand(more: readonly string[], flags: Flags, environment: Environment): Command {
+  if (more.length > 0 || flags.values['json'] === true) {
+    const what = more[0] === undefined ? '--json' : JSON.stringify(more[0])
+    throw new ConfigurationError(`${what} does not go with sweep. Try --help.`)
+  }
+  const dryRun = flags.values['dry-run'] === true
+  return { type: 'sweep', dryRun, configuration: readConfiguration(flags, environment) }
 }
 
 function inspectCommand(ids: readonly string[], flags: Flags, environment: Environment): Command {

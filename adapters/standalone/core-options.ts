@@ -20,7 +20,15 @@ export function coreOptions(configuration: Configuration): Omit<UploadsOptions, 
     fileChecksum: configuration.FILE_CHECKSUM,
     idleTimeoutMs: configuration.IDLE_TIMEOUT,
     minBytesPerSecond: configuration.MIN_BYTES_PER_SECOND,
+    ...where('cdnUrl', configuration.CDN_URL),
+    ...webhookOf(configuration),
   }
+}
+
+function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET }: Configuration): Pick<UploadsOptions, 'webhook'> {
+  return WEBHOOK_URL === null || WEBHOOK_SECRET === null
+    ? {}
+    : { webhook: { url: WEBHOOK_URL, secret: WEBHOOK_SECRET } }
 }
 
 /** An option, where the configuration has a value for it. */

@@ -16,6 +16,7 @@ export function readFlags(args: readonly string[]): Flags {
   const options = {
     ...Object.fromEntries(named),
     json: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean' },
   }

@@ -30,9 +30,17 @@ async function run(command: Command): Promise<void> {
       return void (process.exitCode = await runUpload(command))
     case 'upload-help':
       return void process.stdout.write(UPLOAD_HELP)
+    case 'sweep':
+      return runSweep(command)
     case 'serve':
       return serve(command.configuration)
   }
+}
+
+async function runSweep(command: Extract<Command, { type: 'sweep' }>): Promise<void> {
+  const { sweep } = await import('./sweep.ts')
+  const went = await orRefuse(sweep(command, (line) => void process.stdout.write(line)))
+  process.exitCode = went ? 0 : FAILURE
 }
 
 async function serve(configuration: Configuration): Promise<void> {

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { createUploads, UploadError, type UploadsOptions } from '../../src/index.ts'
+import { createUploads, UploadError } from '../../src/index.ts'
 import { failureReply } from '../../src/json/index.ts'
 import { corsHeaders, corsRequest, type CorsOptions } from '../cors.ts'
 import type { FaceOptions } from '../faces.ts'
@@ -39,8 +39,6 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     storage: services.storage,
     state: services.state,
     ...coreOptions(configuration),
-    ...webhookOf(configuration),
-    ...(configuration.CDN_URL === null ? {} : { cdnUrl: configuration.CDN_URL }),
     onError: (error, where) => log.error({ err: error }, where),
   })
   const app = createApp(log, configuration)
@@ -124,12 +122,6 @@ function createApp(log: FastifyBaseLogger, configuration: Configuration): Fastif
   // By itself Node lets headers beyond the 2,000th be missing in silence; how large they are together it bounds anyway.
   app.server.maxHeadersCount = 0
   return app
-}
-
-function webhookOf({ WEBHOOK_URL, WEBHOOK_SECRET }: Configuration): Pick<UploadsOptions, 'webhook'> {
-  return WEBHOOK_URL === null || WEBHOOK_SECRET === null
-    ? {}
-    : { webhook: { url: WEBHOOK_URL, secret: WEBHOOK_SECRET } }
 }
 
 function mounts({ TUS_PATH, API_PREFIX }: Configuration): Mounts {

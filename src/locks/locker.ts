@@ -65,6 +65,8 @@ export interface UploadLock {
  * @tus/server.
  */
 export interface UploadLocker extends Locker {
+  /** How long a lock outlives a holder that was killed, at the most, ms. */
+  readonly leaseMs: number
   /**
    * Waits for a lock, first come first served.
    * @throws UploadError `UPLOAD_LOCKED` after `waitMs`, or when `signal` aborts.

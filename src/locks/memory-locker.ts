@@ -16,6 +16,8 @@ export interface MemoryLockerOptions {
  * who lets go. Such a lock cannot be lost.
  */
 export class MemoryLocker implements UploadLocker {
+  /** None outlives its process. */
+  readonly leaseMs = 0
   readonly #queues = new Map<string, LockQueue>()
   readonly #waitMs: number
 

@@ -46,6 +46,7 @@ export interface AcquiredBy {
  * ```
  */
 export class RedisLocker implements UploadLocker {
+  readonly leaseMs: number
   readonly #prefix: string
   readonly #waitMs: number
   readonly #node: LockNode
@@ -59,10 +60,11 @@ export class RedisLocker implements UploadLocker {
     }
     this.#prefix = prefix
     this.#waitMs = atLeast('waitMs', 0, options.waitMs ?? 10_000)
+    this.leaseMs = atLeast('leaseMs', 100, options.leaseMs ?? 15_000)
     this.#node = new LockNode({
       redis,
       prefix,
-      leaseMs: atLeast('leaseMs', 100, options.leaseMs ?? 15_000),
+      leaseMs: this.leaseMs,
       commandTimeoutMs: atLeast('commandTimeoutMs', 1, options.commandTimeoutMs ?? 5000),
       onLost,
     })

@@ -16,7 +16,7 @@ const PASSING: ReadonlySet<string> = new Set(['STORAGE_UNAVAILABLE', 'STORAGE_FU
  * @throws UploadError `UPLOAD_LOCKED` where that takes longer
  */
 export async function expireIfDue(context: Context, upload: Upload, waitMs = 0): Promise<Upload> {
-  if (!isDue(context, upload)) return upload
+  if (!isExpiryDue(context, upload)) return upload
   const { id } = upload.manifest
   const isWaitedFor = upload.status === 'uploaded' && waitMs > 0
   const lock = await idle(context, id, isWaitedFor ? waitMs : 0)
@@ -24,7 +24,7 @@ export async function expireIfDue(context: Context, upload: Upload, waitMs = 0):
   if (lock === null) return upload
   try {
     const now = await load(context, id)
-    if (now === null || !isDue(context, now)) return now ?? upload
+    if (now === null || !isExpiryDue(context, now)) return now ?? upload
     return await end(context, now, 'expired', lock)
   } finally {
     await lock.release()
@@ -35,7 +35,7 @@ export async function expireIfDue(context: Context, upload: Upload, waitMs = 0):
  * Whether the time of an upload that nobody has come back to is over. One that is made of others waits for nobody, unless it
  * has all its bytes and `beforeComplete` has said no.
  */
-function isDue(context: Context, upload: Upload): boolean {
+export function isExpiryDue(context: Context, upload: Upload): boolean {
   if (!mayExpire(upload) || (partsOf(upload) !== null && !upload.ledger.isFull(gridOf(upload)))) return false
   return context.state.skewMs !== null && upload.expiresAt <= context.options.now()
 }
@@ -56,7 +56,8 @@ export async function expireFileIfDue(context: Context, upload: Upload): Promise
   }
 }
 
-function isFileDue({ options, state }: Context, { status, endedAt }: Upload): boolean {
+/** Whether the time of a finished file is over. */
+export function isFileDue({ options, state }: Context, { status, endedAt }: Upload): boolean {
   const { filesExpireAfterMs, now } = options
   if (filesExpireAfterMs === null || state.skewMs === null || status !== 'uploaded' || endedAt === null) return false
   return endedAt + filesExpireAfterMs <= now()

@@ -76,11 +76,22 @@ export class Outbox {
     if (receivers.length > 0) this.#start({ file, receivers }, 0)
   }
 
+  /** Whether somebody is still to be told of a finished file, and nobody here is at it. */
+  async owes(fileId: string): Promise<boolean> {
+    return (await this.#owed(fileId)) !== null
+  }
+
   /** Tells in the background what is still owed of a finished file, if anything is. */
   async takeUp(fileId: string): Promise<void> {
-    if (this.#host.receivers.size === 0 || this.#inHand.has(fileId)) return
-    const owed = await this.#host.files.owed(fileId, { recent: true })
-    if (owed !== null && this.#isMine(owed)) this.#start(owed, this.#policy.takeOverWaitMs)
+    const owed = await this.#owed(fileId)
+    if (owed !== null) this.#start(owed, this.#policy.takeOverWaitMs)
+  }
+
+  /** Tells once what is still owed of a finished file. Resolves with whether nothing is left to do here. Never rejects. */
+  async tellOnce(fileId: string): Promise<boolean> {
+    const owed = await this.#owed(fileId)
+    if (owed === null) return true
+    return this.#host.run(() => this.#attempt(owed.file, null, new Map(), this.#policy.takeOverWaitMs))
   }
 
   /** Tells somebody of something that is nowhere recorded, in the background: a crash ends it. */
@@ -107,6 +118,13 @@ export class Outbox {
   /** Resolves when nothing is in hand any more. */
   async settled(): Promise<void> {
     while (this.#inHand.size > 0) await Promise.all(this.#inHand.values())
+  }
+
+  /** What is owed, or was a moment ago, and is not in hand. */
+  async #owed(fileId: string): Promise<OwedFile | null> {
+    if (this.#host.receivers.size === 0 || this.#inHand.has(fileId)) return null
+    const owed = await this.#host.files.owed(fileId, { recent: true })
+    return owed !== null && this.#isMine(owed) ? owed : null
   }
 
   #isMine({ receivers }: OwedFile): boolean {

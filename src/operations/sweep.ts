@@ -1,20 +1,18 @@
-import { partsOf } from '../concatenation.ts'
-import { isUploadError } from '../errors.ts'
-import { digestOf, isGone, isOpen, mayExpire, type Upload } from '../upload.ts'
+import type { Upload } from '../upload.ts'
 import { keepAccount } from './account.ts'
-import { drive } from './complete.ts'
+import { type ActionOutcome, carryOut, retire } from './carry-out.ts'
 import type { Context } from './context.ts'
 import { IDEMPOTENCY_MS } from './create.ts'
-import { discard, expireFileIfDue, expireIfDue, idle } from './expire.ts'
-import { putChecksum, wantsDigest } from './keep-digest.ts'
-import { isTombstoneOver, load } from './records.ts'
-
-/** What is locked by whoever sweeps; no upload's id. */
-const SWEEP = 'sweep'
+import { idle } from './expire.ts'
+import { load } from './records.ts'
+import { isSettledFile, type SweepAction, sweepActions } from './sweep-actions.ts'
+import { SWEEP_LOCK, walkUploads } from './walk-uploads.ts'
 
 /** How often the expiry index is asked at the least, ms. */
 const LONGEST_DUE_MS = 60_000
 const SHORTEST_DUE_MS = 1000
+/** What is locked is looked at again this long after its lease is over, ms. */
+const AFTER_LEASE_MS = 1000
 /** How often it is looked whether another node has made accounts whole, ms. */
 const LOOK_MS = 250
 
@@ -40,6 +38,8 @@ export interface SweepStats {
 export class Sweeper {
   readonly #contextOf: () => Context
   readonly #timers: NodeJS.Timeout[] = []
+  /** Those of what is looked at once more. */
+  readonly #waiting = new Set<NodeJS.Timeout>()
   #running: Promise<void> = Promise.resolve()
   #stopped = false
   #owed = false
@@ -77,7 +77,7 @@ export class Sweeper {
   /** Begins nothing more; resolves when what is under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const timer of [...this.#timers, ...this.#waiting]) clearTimeout(timer)
     await this.#running
   }
 
@@ -103,11 +103,13 @@ export class Sweeper {
   }
 
   /** Walks every upload once, unless another node is at it. */
-  async sweep(): Promise<void> {
+  async sweep({ again = false } = {}): Promise<void> {
     this.#owed = true
-    const lease = await idle(this.#context, SWEEP)
+    const lease = await idle(this.#context, SWEEP_LOCK)
     try {
       if (lease !== null) await this.#counted(() => this.#walk())
+      // It may have been killed in the middle of it. If it has not, its lease is renewed, and that is the walk.
+      else if (!again) this.#afterLease(() => this.sweep({ again: true }))
       this.#owed = false
     } finally {
       await lease?.release()
@@ -129,18 +131,13 @@ export class Sweeper {
   }
 
   async #walk(): Promise<void> {
-    const { storage, state, options } = this.#context
-    const walk = await state.accounts.beginWalk()
-    let isWhole = true
-    for await (const id of storage.list()) {
-      if (this.#stopped) return
+    const { storage, options } = this.#context
+    const visit = (id: string): Promise<unknown> => {
       this.#stats.visited += 1
-      const error = await this.#guarded(() => this.#visit(id), `sweeping upload ${id}`)
-      // What storage could not say is entered when it is next touched; what state could not take would be missed.
-      if (isUploadError(error) && error.code === 'STATE_UNAVAILABLE') isWhole = false
+      return this.#guarded(() => this.#visit(id), `sweeping upload ${id}`)
     }
-    if (isWhole) await state.accounts.endWalk(walk)
-    await storage.sweep(options.now() - IDEMPOTENCY_MS)
+    const finished = await walkUploads(this.#context, visit, () => this.#stopped)
+    if (finished) await storage.sweep(options.now() - IDEMPOTENCY_MS)
   }
 
   async #expireDue(): Promise<void> {
@@ -157,57 +154,33 @@ export class Sweeper {
     const upload = await load(this.#context, id)
     if (upload === null) return
     await keepAccount(this.#context, upload)
-    if (isGone(upload)) await this.#bury(upload)
-    else if (upload.status === 'completing') this.#complete(id)
-    else if (mayExpire(upload)) {
-      const now = await expireIfDue(this.#context, upload)
-      // Nobody sends the bytes of what is made of others.
-      if (isOpen(now) && partsOf(now) !== null) this.#complete(id)
-    } else if (await expireFileIfDue(this.#context, upload)) return
-    else await this.#lookAfter(upload)
+    const actions = await sweepActions(this.#context, upload)
+    for (const action of actions) await this.#begin(upload, action)
+    if (isSettledFile(upload, actions)) await retire(this.#context, upload)
   }
 
-  #complete(id: string): void {
-    const complete = async (): Promise<void> => {
-      await drive(this.#context, id).catch((error: unknown) => {
-        // That it must not be completed is nothing that went wrong.
-        if (error !== this.#context.vetoes.of(id)) throw error
-      })
-    }
-    this.#aside(complete, `completing upload ${id}`)
-  }
-
-  /** Of a finished file: who is still to be told of it, and its checksum. */
-  async #lookAfter(upload: Upload): Promise<void> {
+  /** What is quickly done is done, the rest is begun. */
+  async #begin(upload: Upload, action: SweepAction): Promise<void> {
     const { id, fileId } = upload.manifest
-    await this.#context.outbox.takeUp(fileId)
-    if (wantsDigest(this.#context, upload))
-      this.#aside(() => this.#context.digests.follow(id), `the checksum of upload ${id}`)
-    else await this.#retire(upload)
+    const work = () => carryOut(this.#context, upload, action)
+    if (action === 'tell') await this.#context.outbox.takeUp(fileId)
+    else if (action === 'checksum') this.#aside(work, `the checksum of upload ${id}`)
+    else if (action === 'complete') this.#aside(() => this.#complete(id, work), `completing upload ${id}`)
+    else await work()
   }
 
-  /** A crash may have come between an end and the deletion of its bytes. */
-  async #bury(upload: Upload): Promise<void> {
-    const { id } = upload.manifest
-    // The record is all that tells of bytes that could not be deleted yet.
-    const isDiscarded = await discard(this.#context, upload)
-    if (!isDiscarded || !isTombstoneOver(this.#context, upload)) return
-    const lock = await idle(this.#context, id)
-    if (lock === null) return
-    try {
-      await this.#context.storage.forget(id)
-      await this.#context.state.forget(id)
-    } finally {
-      await lock.release()
-    }
+  async #complete(id: string, work: () => Promise<ActionOutcome>): Promise<void> {
+    if ((await work()) === 'busy') this.#afterLease(() => this.#visit(id))
   }
 
-  /** Finished, its digest known, it needs no memory: who asks for it loads it again. */
-  async #retire(upload: Upload): Promise<void> {
-    // A kill may have come between the digest and the file's record.
-    const digest = digestOf(upload)
-    if (digest !== null) await putChecksum(this.#context, upload.manifest.fileId, digest)
-    await this.#context.state.forget(upload.manifest.id)
+  /** Something is locked. Whoever holds it may have been killed: then it is free when the lease is over. */
+  #afterLease(work: () => Promise<void>): void {
+    const timer = setTimeout(() => {
+      this.#waiting.delete(timer)
+      this.#enqueue(work)
+    }, this.#context.state.locks.leaseMs + AFTER_LEASE_MS)
+    timer.unref()
+    this.#waiting.add(timer)
   }
 
   /** What may take as long as a file is large does not hold up the walk. */

@@ -51,6 +51,15 @@ export interface ChunkWriter {
   abort(): Promise<void>
 }
 
+/** Something that belongs to no upload: a crash left it behind, or its time is over. */
+export interface Leftover {
+  readonly kind: 'multipart upload' | 'object' | 'folder' | 'file' | 'claim'
+  /** Its key, or its path in the directory. */
+  readonly name: string
+  /** Deletes it, unless it has become somebody's meanwhile. */
+  remove(): Promise<void>
+}
+
 /** What a storage says of a file that it has made. */
 export interface AssembledFile {
   readonly storageChecksum?: string
@@ -98,10 +107,12 @@ export interface Storage {
   /** Records of finished files, kept beside the bytes. */
   readonly files: FileRepository
   /**
-   * Gets ready and takes ownership where the storage has only one owner.
+   * Gets ready and takes ownership where the storage has only one owner. `readOnly`: for a look beside whoever owns it. Then
+   * nothing is made, taken or repaired, and only {@link Storage.list}, {@link Storage.load}, {@link Storage.hasBytes},
+   * {@link Storage.leftovers} and the reading of {@link Storage.files} may be called.
    * @throws Error in one line, for the operator, when it cannot.
    */
-  open(): Promise<void>
+  open(options?: { readonly readOnly?: boolean }): Promise<void>
   /** Writes the manifest. Returns false, and changes nothing, where the id exists already. */
   create(manifest: Manifest): Promise<boolean>
   /** Everything storage knows of an upload, or null. */
@@ -138,12 +149,16 @@ export interface Storage {
   assemble(upload: StoredUpload): Promise<AssembledFile>
   /** Deletes the bytes of an upload that is recorded as ended, finished file included; the manifest stays. */
   discard(upload: StoredUpload): Promise<void>
+  /** Whether there is anything that {@link Storage.discard} would delete of an upload that is recorded as ended. */
+  hasBytes(upload: StoredUpload): Promise<boolean>
   /** Deletes what is left of an upload; it disappears in one step, and never comes back as less than it was. */
   forget(id: string): Promise<void>
   /** Ids of every upload there is a record of. */
   list(): AsyncIterable<string>
-  /** Removes what crashes left behind that belongs to no upload, and claims made before `before` (ms). */
-  sweep(before: number): Promise<void>
+  /** What crashes left behind that belongs to no upload, and claims made before `before` (ms). Changes nothing. */
+  leftovers(before: number): AsyncIterable<Leftover>
+  /** Removes all {@link Storage.leftovers}; `onRemoved` is told of each. */
+  sweep(before: number, onRemoved?: (leftover: Leftover) => void): Promise<void>
   /**
    * Opens a finished file for reading, bytes `[start, end)`.
    * @throws UploadError `FILE_NOT_FOUND`

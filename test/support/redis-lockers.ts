@@ -34,6 +34,7 @@ export function lockerNodes(
     lockers,
     lent,
     locker: {
+      leaseMs: lockers[0]?.leaseMs ?? 0,
       acquire: (id, request) => next().acquire(id, request),
       newLock: (id) => next().newLock(id),
     },

@@ -44,6 +44,11 @@ export class ExpiryIndex {
     await this.#answered(this.#redis.zadd(this.#key, upload.expiresAt, upload.manifest.id)).catch(() => {})
   }
 
+  /** Drops an upload that is not to be known any more. */
+  async leave(id: string): Promise<void> {
+    await this.#answered(this.#redis.zrem(this.#key, id))
+  }
+
   /** Ids of uploads that may expire and whose expiry is at or before `at`. */
   async due(at: number): Promise<string[]> {
     const due: string[] = []

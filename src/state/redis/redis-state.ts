@@ -151,7 +151,7 @@ export class RedisState implements State {
   }
 
   async forget(id: string): Promise<void> {
-    await answered(this.#redis.del(...this.#keys(id)), this.#timeoutMs)
+    await Promise.all([answered(this.#redis.del(...this.#keys(id)), this.#timeoutMs), this.#index.leave(id)])
     this.#cache.drop(id)
   }
 

@@ -1,4 +1,4 @@
-import type { Claim } from '../storage.ts'
+import type { Claim, Leftover } from '../storage.ts'
 import type { Disk } from './disk.ts'
 import { CLAIM_FILE } from './layout.ts'
 import { isCount, isObject, parseJson, toJson } from './json.ts'
@@ -26,17 +26,24 @@ export class Claims {
     })
   }
 
-  /** Removes claims made before `before` (ms), and what a power cut made unreadable. */
-  async sweep(before: number): Promise<void> {
+  /** Claims made before `before` (ms), and what a power cut made unreadable. */
+  async *overdue(before: number): AsyncIterable<Leftover> {
     const { layer, layout } = this.#disk
     for (const name of await layer.readdir(layout.claims)) {
       if (!CLAIM_FILE.test(name)) continue
       const path = `${layout.claims}/${name}`
-      await this.#alone(path, async () => {
-        const standing = await this.#read(path)
-        if (standing === null || standing.at < before) await this.#disk.remove(path)
-      })
+      if (!(await this.#isOverdue(path, before))) continue
+      const remove = async (): Promise<void> => {
+        // It may have been claimed anew meanwhile.
+        if (await this.#isOverdue(path, before)) await this.#disk.remove(path)
+      }
+      yield { kind: 'claim', name: `claims/${name}`, remove: () => this.#alone(path, remove) }
     }
+  }
+
+  async #isOverdue(path: string, before: number): Promise<boolean> {
+    const standing = await this.#read(path)
+    return standing === null || standing.at < before
   }
 
   async #read(path: string): Promise<Claim | null> {

@@ -19,12 +19,15 @@ export class Disk {
   readonly fsync: Fsync
   /** Id of the machine's present boot. */
   readonly boot: string
+  /** Whether nothing may be changed: another process owns the directory. */
+  readonly readOnly: boolean
 
-  constructor(layer: FileLayer, layout: Layout, fsync: Fsync, boot: string) {
+  constructor(layer: FileLayer, layout: Layout, fsync: Fsync, boot: string, readOnly = false) {
     this.layer = layer
     this.layout = layout
     this.fsync = fsync
     this.boot = boot
+    this.readOnly = readOnly
   }
 
   /** Whether acknowledgements of this weight are synced: those of chunks and creations, or those of ends. */

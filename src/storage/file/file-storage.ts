@@ -6,7 +6,16 @@ import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
 import type { ChunkEntry } from '../../ledger.ts'
-import type { AssembledFile, ChunkCopy, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import type {
+  AssembledFile,
+  ChunkCopy,
+  ChunkRoom,
+  ChunkWriter,
+  Claim,
+  Leftover,
+  RecordedChange,
+  Storage,
+} from '../storage.ts'
 import { assembleUpload } from './assemble.ts'
 import { FileChunkWriter } from './chunk-writer.ts'
 import { Claims } from './claims.ts'
@@ -14,7 +23,7 @@ import { syncBeforeCompleting } from './completion.ts'
 import { copyChunks } from './copy-chunks.ts'
 import { createUploadFolder } from './create.ts'
 import { Disk, type Fsync } from './disk.ts'
-import { type FileLayer, nodeFiles } from './file-layer.ts'
+import { type FileLayer, nodeFiles, unlessMissing } from './file-layer.ts'
 import { FileRecords } from './file-records.ts'
 import { forgetUpload } from './forget.ts'
 import { isId, Layout } from './layout.ts'
@@ -23,7 +32,8 @@ import { readBootId } from './machine.ts'
 import { Ownership } from './ownership.ts'
 import { prepareDirectory } from './prepare.ts'
 import { FileRange, readUpload } from './reading.ts'
-import { discardUpload, sweepLeftovers } from './removal.ts'
+import { findLeftovers } from './leftovers.ts'
+import { discardUpload, hasBytes } from './removal.ts'
 import { readSecret } from './secret.ts'
 import { storageError } from './storage-error.ts'
 import { UploadFolders } from './upload-folder.ts'
@@ -47,7 +57,8 @@ interface Opened {
   readonly disk: Disk
   readonly folders: UploadFolders
   readonly claims: Claims
-  readonly ownership: Ownership
+  /** Null where the directory is only looked at. */
+  readonly ownership: Ownership | null
 }
 
 /**
@@ -78,12 +89,13 @@ export class FileStorage implements Storage {
     this.files = new FileRecords(() => this.#open().disk)
   }
 
-  async open(): Promise<void> {
+  async open({ readOnly = false } = {}): Promise<void> {
     if (this.#opened !== null) throw new Error(`The storage at ${this.#layout.directory} is already open.`)
-    const disk = new Disk(this.#layer, this.#layout, this.#fsync, await readBootId(this.#layer))
-    await prepareDirectory(disk)
+    const disk = new Disk(this.#layer, this.#layout, this.#fsync, await readBootId(this.#layer), readOnly)
+    if (readOnly) await mustBeStorage(disk)
+    else await prepareDirectory(disk)
     const folders = new UploadFolders(disk)
-    const ownership = await Ownership.take(disk, this.#ownerWaitMs, () => void folders.shut())
+    const ownership = readOnly ? null : await Ownership.take(disk, this.#ownerWaitMs, () => void folders.shut())
     this.#opened = { disk, folders, claims: new Claims(disk), ownership }
   }
 
@@ -165,6 +177,12 @@ export class FileStorage implements Storage {
     await this.#run(({ folders }) => folders.use(id, (folder) => folder.exclusive(() => discardUpload(folder))))
   }
 
+  async hasBytes(upload: StoredUpload): Promise<boolean> {
+    const { id, fileId } = upload.manifest
+    if (!isId(id) || !isId(fileId)) return false
+    return await this.#run(({ disk }) => hasBytes(disk, upload))
+  }
+
   async forget(id: string): Promise<void> {
     if (!isId(id)) return
     await this.#run(({ disk, folders }) =>
@@ -184,10 +202,22 @@ export class FileStorage implements Storage {
     }
   }
 
-  async sweep(before: number): Promise<void> {
-    await this.#run(async ({ disk, folders, claims }) => {
-      await sweepLeftovers(disk, folders)
-      await claims.sweep(before)
+  async *leftovers(before: number): AsyncIterable<Leftover> {
+    const { disk, folders, claims } = this.#open()
+    try {
+      yield* findLeftovers(disk, folders)
+      yield* claims.overdue(before)
+    } catch (error) {
+      throw storageError(error)
+    }
+  }
+
+  async sweep(before: number, onRemoved: (leftover: Leftover) => void = () => {}): Promise<void> {
+    await this.#run(async () => {
+      for await (const leftover of this.leftovers(before)) {
+        await leftover.remove()
+        onRemoved(leftover)
+      }
     })
   }
 
@@ -217,7 +247,7 @@ export class FileStorage implements Storage {
   }
 
   async drain(): Promise<void> {
-    await this.#run(({ ownership }) => ownership.drain())
+    await this.#run(async ({ ownership }) => ownership?.drain())
   }
 
   /** Ends what is under way, then gives the directory back. Writers that were not ended can record nothing any more. */
@@ -233,13 +263,13 @@ export class FileStorage implements Storage {
       await Promise.allSettled(this.#running)
       await opened.folders.shut()
     } finally {
-      await opened.ownership.release()
+      await opened.ownership?.release()
     }
   }
 
   #open(): Opened {
     if (this.#opened === null) throw new Error('The storage is not open: call open() first.')
-    if (this.#closing === null && !this.#opened.ownership.lost) return this.#opened
+    if (this.#closing === null && this.#opened.ownership?.lost !== true) return this.#opened
     const why = this.#closing === null ? 'Another process has taken the directory.' : 'The storage is closed.'
     throw new UploadError('STORAGE_UNAVAILABLE', { cause: new Error(why) })
   }
@@ -261,6 +291,12 @@ function mustTakeChunk(upload: StoredUpload, number: number, maxChunks: number):
   if (isGone(upload)) throw goneError(upload.status)
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
   if (!isChunkNumber(gridOf(upload), number, maxChunks)) throw new UploadError('INVALID_CHUNK_NUMBER')
+}
+
+/** @throws Error in one line, for the operator, where there is nothing to look at */
+async function mustBeStorage({ layer, layout }: Disk): Promise<void> {
+  if ((await unlessMissing(layer.stat(layout.uploads))) !== null) return
+  throw new Error(`there are no uploads in ${layout.directory}; check DATA_DIR`)
 }
 
 /** An id that is none becomes no part of a path. */

@@ -63,12 +63,12 @@ export class Journal {
 
   /**
    * Reads the journal and replaces it in one step where `revise` returns other changes. No line is appended meanwhile, so
-   * none is lost by the replacement.
+   * none is lost by the replacement. Where nothing may be changed it only reads.
    */
   async revise<T>(revise: (contents: JournalContents) => Promise<Revision<T>>): Promise<T> {
     return await this.#run(async () => {
       const { result, changes } = await revise(await this.#read())
-      if (changes !== undefined) await this.#rewrite(changes, this.#disk.boot)
+      if (changes !== undefined && !this.#disk.readOnly) await this.#rewrite(changes, this.#disk.boot)
       return result
     })
   }
@@ -159,7 +159,9 @@ export class Journal {
     if (contents.header !== null && contents.header.id !== this.#id) {
       throw new Error(`The journal of upload ${this.#id} was written for another upload.`)
     }
-    if (this.#end === null && contents.end < bytes.length) await this.#truncate(contents.end)
+    // Where another process owns it that may be a line it is just writing.
+    const torn = this.#end === null && contents.end < bytes.length
+    if (torn && !this.#disk.readOnly) await this.#truncate(contents.end)
     this.#end = file === null ? null : contents.end
     this.#header = contents.header
     this.#closed = null

@@ -22,7 +22,8 @@ export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | n
     const stuck = stored.status === 'completing' && !stored.ledger.isFull(gridOf(stored))
     const trusted = header?.boot === folder.disk.boot && !folder.doubtful && !stuck
     if (trusted || (await isBeyondDoubt(folder, stored))) return { result: stored }
-    const proven = await proveUpload(folder, stored, folder.doubtful || header?.boot === '')
+    const renew = (folder.doubtful || header?.boot === '') && !folder.disk.readOnly
+    const proven = await proveUpload(folder, stored, renew)
     return { result: proven, changes: changesOf(proven, changes) }
   })
 }

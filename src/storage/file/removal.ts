@@ -1,15 +1,8 @@
 import { UploadError } from '../../errors.ts'
-import { isGone } from '../../upload.ts'
+import { isGone, type StoredUpload } from '../../upload.ts'
 import type { Disk } from './disk.ts'
-import { unlessMissing } from './file-layer.ts'
-import { isId, PASSING_FOLDER, TEMPORARY_FILE } from './layout.ts'
 import { loadUpload } from './load.ts'
-import { readManifest } from './manifest.ts'
-import { forgetUpload, removeUploadFiles } from './forget.ts'
-import type { UploadFolder, UploadFolders } from './upload-folder.ts'
-
-/** Leftovers are older than this before they are swept, ms: younger ones may be somebody's work. */
-const LEFTOVER_AGE_MS = 60_000
+import type { UploadFolder } from './upload-folder.ts'
 
 /**
  * Deletes the bytes of an upload that is recorded as gone, under either name. The file's record goes first: without it
@@ -34,37 +27,11 @@ export async function discardUpload(folder: UploadFolder): Promise<void> {
   await disk.syncFolder(layout.upload(id))
 }
 
-/** Removes what crashes left behind, by names of our own shape only. */
-export async function sweepLeftovers(disk: Disk, folders: UploadFolders): Promise<void> {
-  const { layer, layout } = disk
-  for (const name of await layer.readdir(layout.uploads)) {
-    const path = `${layout.uploads}/${name}`
-    if (PASSING_FOLDER.test(name)) {
-      if (await isLeftover(disk, path)) await removeUploadFiles(disk, path)
-    } else if (isId(name) && (await isNoUpload(disk, name))) {
-      // Looked at again where it cannot meet a creation.
-      await folders.use(name, (folder) =>
-        folder.exclusive(async () => {
-          if (await isNoUpload(disk, name)) await forgetUpload(disk, name)
-        }),
-      )
-    }
+/** Whether there is anything that {@link discardUpload} would delete. */
+export async function hasBytes(disk: Disk, { manifest: { id, fileId } }: StoredUpload): Promise<boolean> {
+  const { layout } = disk
+  for (const path of [layout.fileRecord(fileId), layout.file(fileId), layout.data(id)]) {
+    if ((await disk.sizeOf(path)) !== null) return true
   }
-  for (const folder of [layout.directory, layout.files, layout.claims]) {
-    for (const name of await layer.readdir(folder)) {
-      const path = `${folder}/${name}`
-      if (TEMPORARY_FILE.test(name) && (await isLeftover(disk, path))) await disk.remove(path)
-    }
-  }
-}
-
-/** Whether a folder of an upload's name holds no manifest. One of a newer version cannot be read, and is somebody's. */
-async function isNoUpload(disk: Disk, id: string): Promise<boolean> {
-  if (!(await isLeftover(disk, disk.layout.upload(id)))) return false
-  return (await readManifest(disk, id).catch(() => undefined)) === null
-}
-
-async function isLeftover(disk: Disk, path: string): Promise<boolean> {
-  const facts = await unlessMissing(disk.layer.stat(path))
-  return facts !== null && facts.mtimeMs < Date.now() - LEFTOVER_AGE_MS
+  return false
 }

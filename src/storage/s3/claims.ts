@@ -1,5 +1,5 @@
 import { UploadError } from '../../errors.ts'
-import type { Claim } from '../storage.ts'
+import type { Claim, Leftover } from '../storage.ts'
 import type { S3Context } from './context.ts'
 import type { Outcome } from './documents.ts'
 import { isCount } from './json.ts'
@@ -28,11 +28,11 @@ export async function claimKey(context: S3Context, key: string, claim: Claim, si
 }
 
 /**
- * Removes claims written before `before` (ms), by the clock of S3. One that is claimed anew in this very moment is lost
- * with it: its key then means another upload, as it does after its time.
+ * Claims written before `before` (ms), by the clock of S3. Where one is removed that is claimed anew in this very moment,
+ * that is lost with it: its key then means another upload, as it does after its time.
  */
-export async function sweepClaims(context: S3Context, before: number): Promise<void> {
-  for await (const { key, modifiedAt } of context.bucket.list(context.keys.claims)) {
-    if (modifiedAt < before) await context.bucket.remove(key)
+export async function* overdueClaims({ bucket, keys }: S3Context, before: number): AsyncIterable<Leftover> {
+  for await (const { key, modifiedAt } of bucket.list(keys.claims)) {
+    if (modifiedAt < before) yield { kind: 'claim', name: key, remove: () => bucket.remove(key) }
   }
 }

@@ -4,15 +4,15 @@ import { errorName, httpStatus } from './s3-error.ts'
 
 /**
  * Tries what the storage depends on: the bucket, and that S3 heeds the conditions of a write. Where it ignores them, two
- * nodes could end one upload in two ways.
+ * nodes could end one upload in two ways. `readOnly`: only the bucket, as nothing will be written.
  *
  * @throws Error in one line, for the operator
  */
-export async function prepareBucket(context: S3Context): Promise<void> {
+export async function prepareBucket(context: S3Context, readOnly: boolean): Promise<void> {
   const { bucket, options } = context
   try {
     await bucket.check()
-    if (options.conditionalWrites) await tryCondition(context)
+    if (options.conditionalWrites && !readOnly) await tryCondition(context)
   } catch (error) {
     throw new Error(whyNot(bucket.name, error), { cause: error })
   }

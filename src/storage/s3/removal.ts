@@ -24,6 +24,20 @@ export async function discardUpload(context: S3Context, upload: StoredUpload): P
   await removeFolder(context, id)
 }
 
+/** Whether there is anything that {@link discardUpload} would delete. */
+export async function hasBytes(context: S3Context, id: string): Promise<boolean> {
+  const stored = await readManifest(context.documents, context.keys, id)
+  if (stored === null) return false
+  const { key, multipart } = stored.place
+  if (multipart !== null && (await context.multipart.parts(multipart, 0, 1)) !== null) return true
+  const facts = await context.bucket.head(key)
+  if (facts !== null && isOurs(facts, id)) return true
+  for await (const object of context.bucket.list(context.keys.upload(id))) {
+    if (object.key !== context.keys.manifest(id)) return true
+  }
+  return false
+}
+
 /** First the parts, so that nothing can become the object any more; then the object. */
 async function removeBytes(context: S3Context, { id, key, multipart }: Place): Promise<void> {
   if (multipart !== null) await abortParts(context, multipart)

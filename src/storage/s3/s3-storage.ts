@@ -5,25 +5,34 @@ import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import { MemoryHold } from '../memory-hold.ts'
-import type { AssembledFile, ChunkCopy, ChunkRoom, ChunkWriter, Claim, RecordedChange, Storage } from '../storage.ts'
+import type {
+  AssembledFile,
+  ChunkCopy,
+  ChunkRoom,
+  ChunkWriter,
+  Claim,
+  Leftover,
+  RecordedChange,
+  Storage,
+} from '../storage.ts'
 import { assembleUpload } from './assemble.ts'
 import { S3ChunkWriter } from './chunk-writer.ts'
-import { claimKey, sweepClaims } from './claims.ts'
+import { claimKey, overdueClaims } from './claims.ts'
 import { S3Context } from './context.ts'
 import { copyChunks } from './copy-chunks.ts'
 import { createUpload } from './create.ts'
 import { S3FileRecords } from './file-records.ts'
 import { isId } from './keys.ts'
+import { findLeftovers } from './leftovers.ts'
 import { loadUpload } from './load.ts'
 import { resolveS3Options, type S3StorageOptions } from './options.ts'
 import { defendChunk } from './parts.ts'
 import { prepareBucket } from './prepare.ts'
 import { locateFile, openFile, readUpload } from './reading.ts'
 import { recordChange } from './records.ts'
-import { discardUpload, forgetUpload } from './removal.ts'
+import { discardUpload, forgetUpload, hasBytes } from './removal.ts'
 import { storageError } from './s3-error.ts'
 import { readSecret } from './secret.ts'
-import { sweepLeftovers } from './sweep.ts'
 import { dropTail } from './tails.ts'
 
 /**
@@ -50,9 +59,9 @@ export class S3Storage implements Storage {
     this.files = new S3FileRecords(this.#context.ends, (work) => this.#run(() => work(this.#context)))
   }
 
-  async open(): Promise<void> {
+  async open({ readOnly = false } = {}): Promise<void> {
     if (this.#opened) throw new Error(`The storage in bucket ${this.#context.bucket.name} is already open.`)
-    await prepareBucket(this.#context)
+    await prepareBucket(this.#context, readOnly)
     this.#opened = true
   }
 
@@ -120,6 +129,11 @@ export class S3Storage implements Storage {
     await this.#run(() => discardUpload(this.#context, upload))
   }
 
+  async hasBytes(upload: StoredUpload): Promise<boolean> {
+    if (!isId(upload.manifest.id)) return false
+    return await this.#run(() => hasBytes(this.#context, upload.manifest.id))
+  }
+
   async forget(id: string): Promise<void> {
     if (!isId(id)) return
     await this.#run(() => forgetUpload(this.#context, id))
@@ -138,10 +152,22 @@ export class S3Storage implements Storage {
     }
   }
 
-  async sweep(before: number): Promise<void> {
+  async *leftovers(before: number): AsyncIterable<Leftover> {
+    this.#mustBeOpen()
+    try {
+      yield* findLeftovers(this.#context, before)
+      yield* overdueClaims(this.#context, before)
+    } catch (error) {
+      throw storageError(error)
+    }
+  }
+
+  async sweep(before: number, onRemoved: (leftover: Leftover) => void = () => {}): Promise<void> {
     await this.#run(async () => {
-      await sweepLeftovers(this.#context, before)
-      await sweepClaims(this.#context, before)
+      for await (const leftover of this.leftovers(before)) {
+        await leftover.remove()
+        onRemoved(leftover)
+      }
     })
   }
 

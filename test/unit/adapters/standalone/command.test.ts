@@ -15,6 +15,9 @@ test.each([
   [['--port'], /--port/],
   [['--port', '--host', 'x'], /--port/],
   [['--json'], /^--json goes with inspect only/],
+  [['--dry-run'], /^--dry-run goes with sweep only/],
+  [['sweep', 'x'], /^"x" does not go with sweep/],
+  [['sweep', '--json'], /^--json does not go with sweep/],
   [['-x'], /^Unknown option '-x'/],
   [['serve'], /^There is no command "serve"/],
   [['--port', '1', 'extra'], /^There is no command "extra"/],
@@ -46,5 +49,20 @@ describe('inspect', () => {
 
   test('refuses the flags of a server', () => {
     expect(() => readCommand(['inspect', ID, '--port', '1'], {})).toThrow(/^--port does not go with inspect\./)
+  })
+})
+
+describe('sweep', () => {
+  test('takes the variables of a server, and --dry-run', () => {
+    expect(readCommand(['sweep'], { DATA_DIR: '/d' })).toMatchObject({
+      type: 'sweep',
+      dryRun: false,
+      configuration: { DATA_DIR: '/d' },
+    })
+    expect(readCommand(['sweep', '--dry-run', '--data-dir', '/e'], {})).toMatchObject({
+      dryRun: true,
+      configuration: { DATA_DIR: '/e' },
+    })
+    expect(() => readCommand(['sweep'], { PORT: 'abc' })).toThrow(/^PORT is "abc"/)
   })
 })

@@ -1,19 +1,20 @@
+import type { Leftover } from '../storage.ts'
 import type { ListedObject } from './bucket.ts'
 import type { S3Context } from './context.ts'
 import { readManifest } from './manifest.ts'
 import { parseSegment } from './segments.ts'
 
-/** Removes what crashes left behind that belongs to no upload, and is older than `before` (ms); and claims that old. */
-export async function sweepLeftovers(context: S3Context, before: number): Promise<void> {
-  await sweepMultipartUploads(context, before)
-  await sweepFolders(context, before)
+/** What crashes left behind that belongs to no upload, and is older than `before` (ms). */
+export async function* findLeftovers(context: S3Context, before: number): AsyncIterable<Leftover> {
+  yield* strayMultipartUploads(context, before)
+  yield* strayObjects(context, before)
 }
 
 /**
- * Aborts multipart uploads that no manifest names: a kill came before it was written. Only where the keys are ours alone:
+ * Multipart uploads that no manifest names: a kill came before it was written. Only where the keys are ours alone:
  * below our own prefix, and named by us. A key of ours tells the upload.
  */
-async function sweepMultipartUploads(context: S3Context, before: number): Promise<void> {
+async function* strayMultipartUploads(context: S3Context, before: number): AsyncIterable<Leftover> {
   const { keys, options, multipart } = context
   if (keys.prefix === '') return
   for (const folder of options.key === null ? [keys.files, keys.parts] : [keys.parts]) {
@@ -21,40 +22,41 @@ async function sweepMultipartUploads(context: S3Context, before: number): Promis
       const id = keys.uploadOf(begun.key)
       if (id === null || begun.begunAt >= before) continue
       const stored = await readManifest(context.documents, keys, id)
-      if (stored?.place.multipart?.uploadId !== begun.uploadId) await multipart.abort(begun)
+      if (stored?.place.multipart?.uploadId === begun.uploadId) continue
+      yield { kind: 'multipart upload', name: begun.key, remove: () => multipart.abort(begun) }
     }
   }
 }
 
-/** Deletes objects in folders that are no upload's (any more), and tails that an upload that has ended left behind. */
-async function sweepFolders(context: S3Context, before: number): Promise<void> {
+/** Objects in folders that are no upload's (any more), and tails that an upload that has ended left behind. */
+async function* strayObjects(context: S3Context, before: number): AsyncIterable<Leftover> {
   let id: string | null = null
   let objects: ListedObject[] = []
   // A listing is in the order of the keys: what is in one folder comes together.
   for await (const object of context.bucket.list(context.keys.uploads)) {
     const folder = context.keys.folderOf(object.key)
     if (folder !== id) {
-      if (id !== null) await sweepFolder(context, id, objects, before)
+      if (id !== null) yield* straysOf(context, id, objects, before)
       id = folder
       objects = []
     }
     objects.push(object)
   }
-  if (id !== null) await sweepFolder(context, id, objects, before)
+  if (id !== null) yield* straysOf(context, id, objects, before)
 }
 
-async function sweepFolder(
+async function* straysOf(
   context: S3Context,
   id: string,
   objects: readonly ListedObject[],
   before: number,
-): Promise<void> {
+): AsyncIterable<Leftover> {
   const manifest = context.keys.manifest(id)
   const old = objects.filter(({ key, modifiedAt }) => key !== manifest && modifiedAt < before)
   const isUpload = objects.some(({ key }) => key === manifest)
   const leftovers = isUpload ? old.filter(({ key, size }) => parseSegment(key, size) !== null) : old
   if (leftovers.length === 0 || (isUpload && !(await hasEnded(context, id)))) return
-  for (const { key } of leftovers) await context.bucket.remove(key)
+  for (const { key } of leftovers) yield { kind: 'object', name: key, remove: () => context.bucket.remove(key) }
 }
 
 async function hasEnded(context: S3Context, id: string): Promise<boolean> {
