@@ -60,6 +60,11 @@ export class Cluster {
     return this.#past + this.#nodes.map((node) => node?.output() ?? '').join('\n')
   }
 
+  /** Whether node `at` is there. */
+  has(at: number): boolean {
+    return this.#nodes[at] != null
+  }
+
   node(at: number): ServerProcess {
     const node = this.#nodes[at]
     if (node == null) throw new Error(`Node ${at} is not there.`)

@@ -44,7 +44,7 @@ export async function redisOf(redis: Redis, prefix: string): Promise<string[]> {
 }
 
 /** The content of a key; of what has no order, in one. */
-export async function contentOf(redis: Redis, key: string): Promise<unknown> {
+async function contentOf(redis: Redis, key: string): Promise<unknown> {
   const type = await redis.type(key)
   switch (type) {
     case 'string':
