@@ -1,6 +1,7 @@
 import { answered } from '../../redis/script.ts'
 import { mayExpire, type Manifest, type Upload, type UploadStatus } from '../../upload.ts'
 import { expiryIndexKey, recordKeys } from './record-keys.ts'
+import { RECORD_VERSION } from './record-lua.ts'
 
 /** What an {@link ExpiryIndex} needs of ioredis' `Redis` or `Cluster`. */
 export interface IndexRedis {
@@ -64,8 +65,10 @@ export class ExpiryIndex {
 
   async #check(id: string, at: number): Promise<boolean> {
     const [record] = recordKeys(this.#prefix, id)
-    const fields = await this.#answered(this.#redis.hmget(record, 'status', 'expiresAt', 'manifest'))
-    const [status = null, expiresAt, manifest = null] = fields
+    const fields = await this.#answered(this.#redis.hmget(record, 'status', 'expiresAt', 'manifest', 'version'))
+    const [status = null, expiresAt, manifest = null, version = null] = fields
+    // A newer version's is left to that.
+    if (version !== null && version !== RECORD_VERSION) return false
     if (status === null || manifest === null || !mayExpire(parse(status, manifest))) {
       await this.#answered(this.#redis.zrem(this.#key, id))
       return false

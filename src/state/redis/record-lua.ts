@@ -10,11 +10,15 @@ local function serverStamp()
 end
 `
 
+/** Version of the record's format. */
+export const RECORD_VERSION = '1'
+
 /**
  * What all scripts on a record have in common; put before a script that has set `keys`, a table of `upload`, `entries` and
  * `index`.
  *
  * - `serverStamp()`: see {@link STAMP_LUA}. A record that bears another one is not believed until storage was merged into it.
+ * - `mustKnowVersion()`: ends the script where a newer version wrote the record. What comes before it must write nothing.
  * - `readRecord()`: the record, also one that is not to be believed; nil where there is none, or a part of it was evicted.
  * - `readCurrent()`: the record that may be believed, or nil.
  * - `view(record, epoch, seen)`: the record for a reader that has the first `seen` entries of the record `epoch`:
@@ -22,7 +26,17 @@ end
  *   entry that follows, {entry, ...}}.
  */
 export const READ_LUA = `${STAMP_LUA}
+-- The answer to a record that a newer version wrote: it stays as it is.
+local function mustKnowVersion()
+  local version = redis.call('HGET', keys.upload, 'version')
+  if version and version ~= '${RECORD_VERSION}' then
+    error({ err = 'HOLDFASTVERSION The record of an upload in Redis has version ' .. version ..
+      ', and this Holdfast knows version ${RECORD_VERSION}: run the version that wrote it, or a newer one. Nothing was changed.' })
+  end
+end
+
 local function readRecord()
+  mustKnowVersion()
   local f = redis.call('HMGET', keys.upload, 'epoch', 'server', 'ready', 'count', 'run', 'highest', 'highestSize',
     'chunkSize', 'status', 'size', 'endedAt', 'digest', 'expiresAt', 'tail')
   if not f[1] then return nil end

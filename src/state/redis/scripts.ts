@@ -1,7 +1,7 @@
 import { LOCK_LUA } from '../../locks/redis/lock-lua.ts'
 import { ACQUIRE_ARGUMENTS } from '../../locks/redis/lock-scripts.ts'
 import { RedisScript } from '../../redis/script.ts'
-import { READ_LUA, STAMP_LUA, WRITE_LUA } from './record-lua.ts'
+import { READ_LUA, RECORD_VERSION, STAMP_LUA, WRITE_LUA } from './record-lua.ts'
 import { RULES_LUA } from './rules-lua.ts'
 
 /*
@@ -23,6 +23,7 @@ return record and view(record, ARGV[1], ARGV[2]) or false`)
 export const LOCK = new RedisScript(`
 local keys = { upload = KEYS[2], entries = KEYS[3], index = KEYS[4] }
 ${LOCK_LUA}${READ_LUA}
+mustKnowVersion()
 local reply = locks.acquire(KEYS[1], locks.now(), ARGV)
 if locks.holds(reply) then
   local record = readCurrent()
@@ -89,7 +90,7 @@ if ARGV[1] ~= '' then
   if not record or record.epoch ~= ARGV[1] or record.server ~= stamp then return false end
 elseif not record then
   redis.call('DEL', keys.upload, keys.entries, keys.index)
-  redis.call('HSET', keys.upload, 'manifest', ARGV[4], 'chunkSize', ARGV[5])
+  redis.call('HSET', keys.upload, 'version', '${RECORD_VERSION}', 'manifest', ARGV[4], 'chunkSize', ARGV[5])
   record = { epoch = ARGV[2], server = stamp, ready = '0', count = 0, run = 0, highest = -1, highestSize = 0,
     chunkSize = tonumber(ARGV[5]), status = 'initiated', size = '', endedAt = '', digest = '', expiresAt = '0', tail = '' }
 elseif record.server ~= stamp then

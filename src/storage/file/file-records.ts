@@ -1,10 +1,20 @@
 import { type Deliveries, owedIn, owedTo, readDeliveries, type Receiver, settled } from '../../deliveries.ts'
 import type { FileRecord, FileRepository, OwedFile } from '../../files.ts'
+import { mustKnowVersion } from '../format-version.ts'
 import type { Disk } from './disk.ts'
 import { isCount, isObject, isStringOrNull, parseJson, toJson } from './json.ts'
 import { isId } from './layout.ts'
 import { isJsonObject } from './manifest.ts'
 import { storageError } from './storage-error.ts'
+
+/** Version of the format. */
+const VERSION = 1
+
+/** What a record has beside the file's. */
+interface Unchecked {
+  readonly version?: unknown
+  readonly deliveries?: unknown
+}
 
 /** A record as it stands on the disk. */
 interface StandingRecord {
@@ -59,8 +69,9 @@ export class FileRecords implements FileRepository {
     if (!isId(fileId)) return null
     const content = await this.#run((disk) => disk.read(disk.layout.fileRecord(fileId)))
     const value = content === null ? undefined : parseJson(content)
+    if (isObject(value)) mustKnowVersion(`The record of file ${fileId}`, value.version ?? VERSION, VERSION)
     if (!isFileRecord(value)) return null
-    const { deliveries, ...file }: FileRecord & { readonly deliveries?: unknown } = value
+    const { deliveries, version: _, ...file }: FileRecord & Unchecked = value
     return { file, deliveries: readDeliveries(deliveries) }
   }
 
@@ -72,9 +83,8 @@ export class FileRecords implements FileRepository {
       .then(async () => {
         const next = change(await this.#read(fileId))
         if (next === null) return
-        const content = toJson(
-          next.deliveries === undefined ? next.file : { ...next.file, deliveries: next.deliveries },
-        )
+        const { file, deliveries } = next
+        const content = toJson({ version: VERSION, ...file, ...(deliveries === undefined ? {} : { deliveries }) })
         await this.#run((disk) => disk.replace(disk.layout.fileRecord(fileId), content, disk.fsync !== 'off'))
       })
     this.#changes.set(fileId, mine)

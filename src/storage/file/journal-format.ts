@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import type { Change, EndStatus } from '../../upload.ts'
+import { mustKnowVersion } from '../format-version.ts'
 import { isCount, isObject, parseJson } from './json.ts'
 
 /** The changes that are kept: all but a mere sign of life. */
@@ -73,6 +74,7 @@ function payloadAt(bytes: Buffer, start: number): Buffer | null {
 }
 
 function parseHeader(value: unknown): JournalHeader {
+  if (isObject(value) && typeof value.v === 'number') mustKnowVersion('The journal of an upload', value.v, 1)
   if (!isObject(value) || value.v !== 1 || typeof value.id !== 'string' || typeof value.boot !== 'string') {
     throw new Error('The journal begins with a header that this version does not know.')
   }
@@ -91,7 +93,9 @@ function parseChange(value: unknown): StoredChange {
     }
     if (type === 'digest' && typeof sha256 === 'string') return { type, sha256 }
   }
-  throw new Error('The journal holds a line that this version does not know.')
+  throw new Error(
+    'The journal holds a line that this version does not know: run the version that wrote it, or a newer one.',
+  )
 }
 
 function isTail(value: unknown): value is Tail {

@@ -1,18 +1,19 @@
 import { isConcatenation } from '../../concatenation.ts'
 import type { Json, Manifest } from '../../upload.ts'
+import { mustKnowVersion } from '../format-version.ts'
 import type { Disk } from './disk.ts'
 import { isCount, isObject, isStringOrNull, parseJson } from './json.ts'
 
 /**
  * An upload's manifest. Null where there is none, and where a power cut left nothing of it.
  *
- * @throws Error when a newer version wrote it.
+ * @throws FormatVersionError when a newer version wrote it.
  */
 export async function readManifest(disk: Disk, id: string): Promise<Manifest | null> {
   const content = await disk.read(disk.layout.manifest(id))
   const value = content === null ? undefined : parseJson(content)
-  if (!isObject(value) || value.id !== id) return null
-  if (value.version !== 1) throw new Error(`The manifest of upload ${id} has a version that is not known.`)
+  if (!isObject(value) || (value.version === 1 && value.id !== id)) return null
+  mustKnowVersion(`The manifest of upload ${id}`, value.version, 1)
   return isManifest(value) ? value : null
 }
 

@@ -1,6 +1,7 @@
 import { type Deliveries, readDeliveries } from '../../deliveries.ts'
 import type { FileRecord } from '../../files.ts'
 import type { EndStatus } from '../../upload.ts'
+import { mustKnowVersion } from '../format-version.ts'
 import type { Document, Documents } from './documents.ts'
 import { isCount, isObject, isStringOrNull } from './json.ts'
 import type { Keys } from './keys.ts'
@@ -37,6 +38,8 @@ export interface EndOutcome {
   readonly standing: StandingEnd | null
 }
 
+/** Version of the format. */
+const VERSION = 1
 /** How many ends are remembered. */
 const CAPACITY = 500
 /** How long a remembered end is told without asking, ms. What it tells of has its word in state besides. */
@@ -76,7 +79,10 @@ export class Ends {
   /** Writes an end where none stands (`over` null), or in place of the one that was seen. */
   async write(fileId: string, end: End, over: StandingEnd | null): Promise<EndOutcome> {
     const key = this.#keys.record(fileId)
-    const outcome = await (over === null ? this.#documents.create(key, end) : this.#documents.replace(key, end, over))
+    const value = { version: VERSION, ...end }
+    const outcome = await (over === null
+      ? this.#documents.create(key, value)
+      : this.#documents.replace(key, value, over))
     if (!outcome.written) return { written: false, standing: this.#standing(fileId, outcome.standing) }
     return { written: true, standing: this.#keep(fileId, { end, etag: outcome.etag }) }
   }
@@ -95,6 +101,7 @@ export class Ends {
       this.forget(fileId)
       return null
     }
+    mustKnowVersion(`The end of file ${fileId}`, document.value.version ?? VERSION, VERSION)
     if (!isEnd(document.value)) throw new Error(`The end of file ${fileId} cannot be read.`)
     const end = { ...document.value, deliveries: readDeliveries(document.value.deliveries) }
     return this.#keep(fileId, { end, etag: document.etag })

@@ -1,3 +1,4 @@
+import { FormatVersionError } from '../format-version.ts'
 import type { Leftover } from '../storage.ts'
 import type { ListedObject } from './bucket.ts'
 import type { S3Context } from './context.ts'
@@ -21,7 +22,8 @@ async function* strayMultipartUploads(context: S3Context, before: number): Async
     for await (const begun of multipart.list(folder)) {
       const id = keys.uploadOf(begun.key)
       if (id === null || begun.begunAt >= before) continue
-      const stored = await readManifest(context.documents, keys, id)
+      const stored = await unlessNewer(readManifest(context.documents, keys, id))
+      if (stored === 'newer') continue
       if (stored?.place.multipart?.uploadId === begun.uploadId) continue
       yield { kind: 'multipart upload', name: begun.key, remove: () => multipart.abort(begun) }
     }
@@ -60,6 +62,18 @@ async function* straysOf(
 }
 
 async function hasEnded(context: S3Context, id: string): Promise<boolean> {
-  const stored = await readManifest(context.documents, context.keys, id)
-  return stored !== null && (await context.ends.read(stored.place.fileId)) !== null
+  const stored = await unlessNewer(readManifest(context.documents, context.keys, id))
+  if (stored === null || stored === 'newer') return false
+  const end = await unlessNewer(context.ends.read(stored.place.fileId))
+  return end !== null && end !== 'newer'
+}
+
+/** What a newer version wrote cannot be read, and is somebody's. */
+async function unlessNewer<T>(reading: Promise<T>): Promise<T | 'newer'> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof FormatVersionError) return 'newer'
+    throw error
+  }
 }

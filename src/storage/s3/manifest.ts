@@ -1,5 +1,6 @@
 import { isConcatenation } from '../../concatenation.ts'
 import type { GoneStatus, Json, Manifest } from '../../upload.ts'
+import { mustKnowVersion } from '../format-version.ts'
 import type { Documents } from './documents.ts'
 import { isCount, isObject, isStringOrNull } from './json.ts'
 import type { Keys } from './keys.ts'
@@ -34,15 +35,13 @@ export function manifestDocument(manifest: Manifest, { key, multipart }: Place):
 /**
  * An upload's manifest, or null.
  *
- * @throws Error when a newer version wrote it.
+ * @throws FormatVersionError when a newer version wrote it.
  */
 export async function readManifest(documents: Documents, keys: Keys, id: string): Promise<StoredManifest | null> {
   const document = await documents.read(keys.manifest(id))
   if (document === null) return null
   const { manifest, key, uploadId, ended } = document.value
-  if (isObject(manifest) && manifest.version !== 1) {
-    throw new Error(`The manifest of upload ${id} has a version that is not known.`)
-  }
+  if (isObject(manifest)) mustKnowVersion(`The manifest of upload ${id}`, manifest.version, 1)
   if (!isManifest(manifest) || manifest.id !== id || typeof key !== 'string') {
     throw new Error(`The manifest of upload ${id} cannot be read.`)
   }

@@ -96,7 +96,7 @@ describe('a journal', () => {
       const known: JournalHeader & object = Object.assign({ ...header }, value)
       return encodeLine(known)
     }
-    expect(() => decodeJournal(line({ v: 2 }))).toThrow(/does not know/)
+    expect(() => decodeJournal(line({ v: 2 }))).toThrow(/has version 2, and this Holdfast knows version 1: run /)
     expect(() => decodeJournal(Buffer.concat([encodeLine(header), line({ type: 'merged' })]))).toThrow(/does not know/)
     expect(() => decodeJournal(Buffer.concat([encodeLine(header), line({ type: 'chunk' })]))).toThrow(/does not know/)
   })
