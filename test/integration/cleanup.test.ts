@@ -135,7 +135,8 @@ async function expectTombstones(served: Served, base: readonly string[], paths: 
 /** When keys of these will be gone, ms from now. */
 async function lifetimes({ ground: { redis, prefix } }: Served, paths: readonly string[]): Promise<number[]> {
   const keys = await Promise.all(paths.map(async (path) => (await redis?.keys(`${prefix}{${idOf(path)}}:*`)) ?? []))
-  return await Promise.all(keys.flat().map(async (key) => (await redis?.pttl(key)) ?? 0))
+  const records = keys.flat().filter((key) => !key.endsWith(':merge'))
+  return await Promise.all(records.map(async (key) => (await redis?.pttl(key)) ?? 0))
 }
 
 const isClaim = (name: string): boolean => /claims\/./.test(name)

@@ -83,12 +83,21 @@ export async function inBucket(prefix = 'holdfast/'): Promise<Bytes & { readonly
   }
 }
 
+/** Whether a key is but the mark of a look into storage, which goes by itself within a quarter of an hour. */
+function isPassing(key: string, ttlMs: number): boolean {
+  return key.endsWith(':merge') && ttlMs > 0 && ttlMs <= 15 * 60_000
+}
+
 /** Makes a place with things of others in it. */
 export async function makeGround(bytesIn: 'file' | 's3', stateIn: 'memory' | 'redis'): Promise<Ground> {
   const bytes = bytesIn === 'file' ? await onDisk() : await inBucket()
   const prefix = `cleanup-${nobodysId()}:`
   const redis = stateIn === 'redis' ? new Redis(redisService().url) : null
-  const keys = async (): Promise<string[]> => (await redis?.keys(`${prefix}*`)) ?? []
+  const keys = async (): Promise<string[]> => {
+    const all = (await redis?.keys(`${prefix}*`)) ?? []
+    const left = await Promise.all(all.map(async (key) => (await redis?.pttl(key)) ?? 0))
+    return all.filter((key, at) => !isPassing(key, left[at] ?? 0))
+  }
   return {
     ...bytes,
     state: redis === null ? new MemoryState() : new ClockedState({ redis, prefix }),
