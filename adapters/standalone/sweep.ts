@@ -20,7 +20,7 @@ export interface SweepCommand {
  */
 export async function sweep({ configuration, dryRun }: SweepCommand, print: (line: string) => void): Promise<boolean> {
   const log = createLog(configuration, 2)
-  const services = await createServices(configuration, log, createMetrics())
+  const services = await createServices(configuration, log, createMetrics(), { ownerWaitMs: 0 })
   const uploads = createUploads({
     storage: services.storage,
     state: services.state,
