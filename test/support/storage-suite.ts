@@ -462,6 +462,18 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
         await expect(storage.beginChunk(gone, 0, 0)).rejects.toMatchObject({ code: 'UPLOAD_CANCELLED' })
       })
 
+      it('says whether an ended upload has bytes that are to be deleted', async () => {
+        const manifest = manifestOf()
+        await storage.create(manifest)
+        const upload = await mustLoad(storage, manifest.id)
+        await putChunk(storage, upload, bytes, 0)
+        await storage.record(manifest.id, { type: 'ended', status: 'expired', at: 5 })
+        const ended = await mustLoad(storage, manifest.id)
+        expect(await storage.hasBytes(ended)).toBe(true)
+        await storage.discard(ended)
+        expect(await storage.hasBytes(ended)).toBe(false)
+      })
+
       it('deletes a finished file with its record when its upload is discarded', async () => {
         const upload = await storeAll(storage, manifestOf(), bytes)
         const done = await complete(storage, upload)
@@ -708,6 +720,24 @@ export function describeStorage(name: string, make: () => Promise<StorageUnderTe
         await storage.sweep(now + 600_000)
         const next = claimOf(now)
         expect(await storage.claim('key', next, 0)).toEqual(next)
+      })
+
+      it('tells what a sweep removes, and leaves it until then', async () => {
+        const now = Date.now()
+        await storage.claim('key', claimOf(now), 0)
+        const told = async (before: number) => {
+          const leftovers = []
+          for await (const { kind, name } of storage.leftovers(before)) leftovers.push({ kind, name })
+          return leftovers
+        }
+        expect(await told(now - 600_000)).toEqual([])
+        const [claim] = await told(now + 600_000)
+        expect(claim).toMatchObject({ kind: 'claim' })
+        expect(await told(now + 600_000)).toEqual([claim])
+        const removed: object[] = []
+        await storage.sweep(now + 600_000, ({ kind, name }) => removed.push({ kind, name }))
+        expect(removed).toEqual([claim])
+        expect(await told(now + 600_000)).toEqual([])
       })
     })
 
