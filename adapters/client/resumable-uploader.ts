@@ -17,6 +17,8 @@ import { type StartOptions, UploadTask } from './upload-task.ts'
 /** What may be said of a single call. */
 export interface SingleCallOptions {
   readonly signal?: AbortSignal
+  /** The upload's own token. @default that of an upload which this uploader has initiated, else the login */
+  readonly uploadToken?: string | null
 }
 
 /**
@@ -107,12 +109,16 @@ export class ResumableUploader {
     return new UploadMemory(this.#options.storage).list(this.#options.api)
   }
 
-  /** Forgets an upload that is remembered, and cancels it on the server. */
-  async discard(upload: RememberedUpload, options: SingleCallOptions = {}): Promise<void> {
+  /** Forgets an upload that is remembered. On the server it stays, until it expires or is cancelled. */
+  async forget({ id }: Pick<RememberedUpload, 'id'>): Promise<void> {
     const memory = new UploadMemory(this.#options.storage)
-    const same = (await memory.list(this.#options.api)).filter(({ id }) => id === upload.id)
-    for (const { key } of same) await memory.forget(key)
-    await this.#api.cancel(upload.id, { ...callOf(options), token: upload.uploadToken })
+    for (const { id: known, key } of await memory.list(this.#options.api)) if (known === id) await memory.forget(key)
+  }
+
+  /** The same, and cancels it on the server. */
+  async discard(upload: RememberedUpload, options: SingleCallOptions = {}): Promise<void> {
+    await this.forget(upload)
+    await this.cancelUpload(upload.id, { ...options, uploadToken: upload.uploadToken })
   }
 
   /** Begins an upload, and does no more. {@link uploadFile} does all. */
@@ -177,7 +183,7 @@ export class ResumableUploader {
   }
 
   #callOn(sessionId: string, options: SingleCallOptions) {
-    return { ...callOf(options), token: this.#tokens.get(sessionId) ?? null }
+    return { ...callOf(options), token: options.uploadToken ?? this.#tokens.get(sessionId) ?? null }
   }
 }
 

@@ -4,7 +4,7 @@ import { checkMountPath, isUnder } from '../paths.ts'
 import { parseChecked, WRONG, type Parse } from './parse-values.ts'
 
 /** What the server itself answers. */
-const OWN_PATHS: readonly string[] = ['/healthz', '/readyz', '/metrics', '/documentation']
+const OWN_PATHS: readonly string[] = ['/healthz', '/readyz', '/metrics', '/documentation', '/page']
 
 /** Names for networks that every router of the internet keeps to itself. */
 const NETWORK_NAMES: readonly string[] = ['loopback', 'linklocal', 'uniquelocal']

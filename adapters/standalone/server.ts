@@ -16,6 +16,7 @@ import { coreOptions } from './core-options.ts'
 import type { Configuration } from './configuration.ts'
 import { registerDocumentation } from './documentation/register-documentation.ts'
 import { registerHealth } from './health.ts'
+import { type PageOptions, registerPage } from './page/register-page.ts'
 import { createServices } from './services.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { observeRequests } from './metrics/observe-requests.ts'
@@ -59,6 +60,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
   registerHealth(app, { uploads })
   if (METRICS_PORT === null) registerMetrics(app, metrics)
   registerDocumentation(app, { ...faceOptions(configuration), ...securitySchemes(configuration) })
+  await registerPage(app, pageOptions(configuration))
   app.register(holdfast, {
     uploads,
     ...(authenticate === null ? {} : { authenticate }),
@@ -142,6 +144,10 @@ function faceOptions(configuration: Configuration): FaceOptions {
     cors: corsOptions(configuration),
     bodyTimeoutMs: IDLE_TIMEOUT,
   }
+}
+
+function pageOptions({ TUS_PATH, API_PREFIX, PUBLIC_URL, AUTH }: Configuration): PageOptions {
+  return { tusPath: TUS_PATH, apiPrefix: API_PREFIX, publicUrl: PUBLIC_URL, auth: AUTH ?? 'none' }
 }
 
 function corsOptions({ CORS_ORIGINS, CORS_CREDENTIALS }: Configuration): CorsOptions | false {

@@ -58,14 +58,15 @@ const ADDRESS = {
   TUS_PATH: variable({
     default: '/files',
     value: 'PATH',
-    allowed: 'a path such as /files, other than those of /healthz, /readyz, /metrics and /documentation',
+    allowed: 'a path such as /files, other than those of /healthz, /readyz, /metrics, /documentation and /page',
     about: 'path of the tus endpoint',
     parse: parseMountPath,
   }),
   API_PREFIX: variable({
     default: '/api/v1/uploads',
     value: 'PATH',
-    allowed: 'a path such as /api/v1/uploads, other than those of /healthz, /readyz, /metrics and /documentation',
+    allowed:
+      'a path such as /api/v1/uploads, other than those of /healthz, /readyz, /metrics, /documentation and /page',
     about: 'path of the JSON API',
     parse: parseMountPath,
   }),

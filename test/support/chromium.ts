@@ -1,5 +1,7 @@
-import { type BrowserContext, chromium } from 'playwright-core'
+import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { onTestFinished, type TestContext } from 'vitest'
 import { searchPath } from './services/search-path.ts'
+import { tempDir } from './temp-dir.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
@@ -28,5 +30,33 @@ export function launchChromium(executablePath: string, userDataDir: string): Pro
       '--disable-component-update',
       '--disable-sync',
     ],
+  })
+}
+
+/**
+ * A page of a Chromium that is closed when the test has finished. Skips the test where there is none, and says so; with `CI`
+ * set it fails.
+ */
+export async function openPage(context: TestContext): Promise<Page> {
+  const executable = findChromium()
+  if (executable === null) {
+    if (process.env['CI']) throw new Error(CHROMIUM_MISSING)
+    console.error(`\n!! ${CHROMIUM_MISSING}\n`)
+    return context.skip(CHROMIUM_MISSING)
+  }
+  const browser = await launchChromium(executable, await tempDir())
+  onTestFinished(() => browser.close())
+  return browser.pages()[0] ?? (await browser.newPage())
+}
+
+/** Makes a page's network take its time: over loopback all would be there before a hand has moved. 0: as fast as it is. */
+export async function slowDown(page: Page, bytesPerSecond: number): Promise<void> {
+  const session = await page.context().newCDPSession(page)
+  const throughput = bytesPerSecond === 0 ? -1 : bytesPerSecond
+  await session.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: 0,
+    downloadThroughput: throughput,
+    uploadThroughput: throughput,
   })
 }
