@@ -5,7 +5,7 @@ import type { Upload } from '../upload.ts'
 import type { FindOptions } from '../state/state.ts'
 import type { Context } from './context.ts'
 import { expireIfDue } from './expire.ts'
-import { isTombstoneOver, load } from './records.ts'
+import { isTombstoneOver, load, recover } from './records.ts'
 import { holdToToken } from './upload-token.ts'
 
 /**
@@ -48,5 +48,5 @@ export async function current(context: Context, upload: Upload): Promise<Upload>
  */
 async function lookForNothing(context: Context, { recent = false }: FindOptions): Promise<void> {
   const nothing = randomUUID()
-  await (recent ? load(context, nothing) : context.storage.load(nothing))
+  await (recent ? load(context, nothing) : recover(context, nothing))
 }
