@@ -3,11 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { useServer } from '../protocol/tus/running-server.ts'
 
 describe('GET / of the server', () => {
-  const server = useServer({
-    API_PREFIX: '/up/loads',
-    TUS_PATH: '/tus',
-    PUBLIC_URL: 'https://uploads.example.com/base',
-  })
+  const server = useServer({ API_PREFIX: '/up/loads' })
 
   it('is a page that needs nothing from anywhere else', async () => {
     const page = await fetch(server.url)
