@@ -8,6 +8,8 @@ export interface Traits {
   readonly combination: Combination
   readonly hasRedis: boolean
   readonly hasS3: boolean
+  /** Whether the server knows no more than tus with creation: no JSON face, no checksums, no parts. */
+  readonly isPlainTus: boolean
   /** Nodes that run at the same time: one process owns a folder, or the memory that state is in. */
   readonly nodes: number
   /** Chunk sizes that clients ask for, bytes. */
@@ -27,6 +29,7 @@ export function traitsOf(combination: Combination): Traits {
     combination,
     hasRedis,
     hasS3,
+    isPlainTus: false,
     nodes: hasRedis && hasS3 ? 3 : 1,
     // S3 takes no smaller parts.
     grids: hasS3 ? [5 * MIB, 5 * MIB + 12_345] : [64 * KIB, 100_003, 256 * KIB, MIB],

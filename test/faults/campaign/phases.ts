@@ -1,7 +1,5 @@
 /** How far an upload is, as its client knows it. */
-export const PHASES = ['creating', 'uploading', 'completing', 'ended'] as const
-
-export type Phase = (typeof PHASES)[number]
+export type Phase = 'creating' | 'uploading' | 'completing' | 'ended'
 
 /** An id of ours, in a path or a key. */
 const ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g

@@ -21,7 +21,7 @@ const PAUSE_MS = 60
 /** So long nothing may happen before a client has had enough of a connection, ms. */
 const PATIENCE_MS = 4000
 /** So long a client may be told to come again before something is wrong, ms. */
-const STUCK_MS = 90_000
+const STUCK_MS = 60_000
 
 /** What a client works with. */
 export interface ClientPlace {
@@ -148,7 +148,9 @@ export abstract class CampaignClient {
 
   protected mayPass(error: unknown, later: readonly number[]): boolean {
     if (error instanceof ConnectionLost) return true
-    return error instanceof UnexpectedAnswer && later.includes(error.answer.status)
+    if (!(error instanceof UnexpectedAnswer)) return false
+    // Others answer any error of storage with 500: what counts is what they have stored.
+    return later.includes(error.answer.status) || (this.place.traits.isPlainTus && error.answer.status >= 500)
   }
 
   protected async pause(): Promise<void> {
@@ -179,6 +181,10 @@ export abstract class CampaignClient {
 
   /** It was told that the file is done: it must be there, whole, now. */
   protected async checkFile(id: string, bytes: Buffer): Promise<string> {
+    if (this.place.traits.isPlainTus) {
+      await this.expectContent(id, bytes)
+      return id
+    }
     const { fileId, status } = await this.progress(id)
     expect(status, `${this.name}: its offset says that it is done`).toBe('uploaded')
     this.isKnownAs(fileId)
@@ -188,7 +194,8 @@ export abstract class CampaignClient {
 
   async expectContent(fileId: string, bytes: Buffer): Promise<void> {
     const content = await this.patiently(async () => {
-      const answer = await this.wire.send('GET', `/api/v1/files/${fileId}/content`, { patienceMs: PATIENCE_MS })
+      const path = this.place.traits.isPlainTus ? `/files/${fileId}` : `/api/v1/files/${fileId}/content`
+      const answer = await this.wire.send('GET', path, { patienceMs: PATIENCE_MS })
       // An error of storage in the midst of the file can only cut the connection.
       if (answer.status !== 200) throw new UnexpectedAnswer('the file', answer)
       return answer.body
@@ -233,7 +240,18 @@ export abstract class CampaignClient {
       }
       await this.patiently(ask, LATER.json)
     }
+    await this.#expectGone(id)
     this.endings.push({ kind: 'cancelled', id })
+  }
+
+  /** What is cancelled is so on any node. */
+  async #expectGone(id: string): Promise<void> {
+    for (let time = 0; time < 3; time += 1) {
+      await this.patiently(async () => {
+        const answer = await this.json('HEAD').progress(id)
+        if (answer.status !== 410) throw new UnexpectedAnswer('progress of what was cancelled', answer)
+      }, LATER.json)
+    }
   }
 
   /** Never comes back. */

@@ -50,7 +50,10 @@ export class TusUpload extends CampaignClient {
     this.#id = existing?.id ?? null
     this.#isAlone = existing === undefined
     this.intent =
-      intent ?? (this.#isAlone ? this.random.pick(['file', 'file', 'file', 'file', 'cancel', 'abandon']) : 'file')
+      intent ??
+      (this.#isAlone && !place.traits.isPlainTus
+        ? this.random.pick(['file', 'file', 'file', 'file', 'cancel', 'abandon'])
+        : 'file')
     const stops = this.intent === 'cancel' || this.intent === 'abandon'
     this.#stopAt = stops ? this.random.int(0, this.bytes.length - 1) : this.bytes.length
     this.#isDeferred = this.#isAlone && this.intent !== 'partial' && this.random.chance(0.2)
@@ -160,7 +163,7 @@ export class TusUpload extends CampaignClient {
   }
 
   #drawChecksum(body: Buffer): { readonly value: string; readonly isWrong: boolean } | null {
-    if (body.length > 2048 * KIB || this.random.chance(0.75)) return null
+    if (this.place.traits.isPlainTus || body.length > 2048 * KIB || this.random.chance(0.75)) return null
     const isWrong = this.random.chance(0.25)
     const algorithm = this.random.pick(ALGORITHMS)
     const digest = createHash(algorithm).update(body)

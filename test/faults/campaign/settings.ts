@@ -1,0 +1,30 @@
+import { COMBINATIONS, type Combination } from './combination.ts'
+
+/** Whether this is `npm run faults`; all tests run a campaign too, which is short. */
+export const IS_WHOLE = process.env['FAULTS'] === 'all'
+
+/** How much is done, by combination. */
+export const GOAL = {
+  kills: numberIn('FAULTS_KILLS', IS_WHOLE ? 260 : 2),
+  errors: numberIn('FAULTS_ERRORS', IS_WHOLE ? 260 : 10),
+  seconds: numberIn('FAULTS_SECONDS', IS_WHOLE ? 1200 : 10),
+}
+
+/** How often every cell of the tables must have been seen: only where there is the time for it. */
+export const LEAST_IN_CELL = IS_WHOLE ? 10 : 0
+
+/** How long a defect may stay unseen, seconds. */
+export const PLANT_SECONDS = numberIn('FAULTS_PLANT_SECONDS', 90)
+
+/** Which combinations are tried. */
+export const CHOSEN: readonly Combination[] = COMBINATIONS.filter((one) =>
+  (process.env['FAULTS_COMBINATIONS'] ?? one).split(',').includes(one),
+)
+
+function numberIn(name: string, otherwise: number): number {
+  const text = process.env[name]
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (!(value >= 0)) throw new Error(`${name} must be a number from 0 on, not ${text}`)
+  return value
+}
