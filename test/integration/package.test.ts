@@ -119,7 +119,8 @@ describe('the package, packed and installed into an empty folder', { timeout: 60
 
   it('has what it needs, and no tests but the conformance suite', () => {
     expect(packed).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']))
-    const expected = /^(?:dist\/)?(?:src|adapters|test\/conformance)\/|^[A-Z]+(?:\.md)?$|^package\.json$/
+    const expected =
+      /^(?:dist\/)?(?:src|adapters|test\/conformance)\/|^docs\/[a-z0-9-]+\.md$|^[A-Z]+(?:\.md)?$|^package\.json$/
     expect(packed.filter((path) => !expected.test(path))).toEqual([])
   })
 

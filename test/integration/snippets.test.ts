@@ -17,6 +17,7 @@ import {
   compileSnippets,
   freePort,
   installSnippets,
+  readDocuments,
   readProjectFile,
   readSnippets,
   runShell,
@@ -27,25 +28,37 @@ import {
 } from '../support/snippets.ts'
 import { makeTempDir, tempDir } from '../support/temp-dir.ts'
 
-const documents = ['README.md', 'test/integration/snippets/contract.md']
-const texts = await Promise.all(documents.map(readProjectFile))
+const documents = await Promise.all(
+  [...(await readDocuments()), 'test/integration/snippets/contract.md'].map(async (name) => {
+    const text = await readProjectFile(name)
+    const commands = readSnippets(name, text, ['sh']).filter(({ code }) => code.includes('curl'))
+    return { name, snippets: readSnippets(name, text, ['js', 'ts']), commands }
+  }),
+)
 
-describe.each(documents.map((name, index) => ({ name, text: texts[index] ?? '' })))('$name', ({ text }) => {
-  const snippets = readSnippets(text, ['js', 'ts'])
-  let directory: string
+/** All of them are compiled at once. */
+let directory: string
 
-  beforeAll(async () => {
-    directory = await makeTempDir()
-    await installSnippets(directory, snippets)
-  })
+beforeAll(async () => {
+  directory = await makeTempDir()
+  await installSnippets(
+    directory,
+    documents.flatMap(({ snippets }) => snippets),
+  )
+})
 
-  afterAll(() => rm(directory, { recursive: true, force: true }))
+afterAll(() => rm(directory, { recursive: true, force: true }))
 
-  it('has code that compiles', async () => {
-    expect(snippets.length).toBeGreaterThan(0)
-    await expect(compileSnippets(directory)).resolves.toBe('')
-  })
+it('the code in all documents compiles', async () => {
+  expect(documents.filter(({ snippets }) => snippets.length > 0).length).toBeGreaterThan(3)
+  await expect(compileSnippets(directory)).resolves.toBe('')
+})
 
+const withCode = documents.filter(
+  ({ snippets, commands }) => commands.length > 0 || snippets.some(({ checkOnly }) => !checkOnly),
+)
+
+describe.each(withCode)('$name', ({ snippets, commands }) => {
   const runnable = snippets.filter(({ checkOnly }) => !checkOnly)
   const allServers = runnable.filter(({ code }) => code.includes('listen('))
   const servers = allServers.filter(({ code }) => !code.includes("from 'ioredis'"))
@@ -71,16 +84,18 @@ describe.each(documents.map((name, index) => ({ name, text: texts[index] ?? '' }
     await useServer(snippet, () => finishedFiles(join(directory, 'data')))
   })
 
-  describeWithRedis('with Redis,', () => {
-    describeWithS3('with S3,', () => {
-      it.each(clustered)('serves uploads by the code of line $line', async (snippet) => {
-        const bucket = await newBucket()
-        const inBucket = snippet.code.includes("from 'holdfast/s3'")
-        const files = inBucket ? () => objectsOf(bucket, 'ann/') : () => stockFiles(join(directory, 'data'))
-        await useServer(snippet, files, sharedServices(bucket))
+  if (clustered.length > 0) {
+    describeWithRedis('with Redis,', () => {
+      describeWithS3('with S3,', () => {
+        it.each(clustered)('serves uploads by the code of line $line', async (snippet) => {
+          const bucket = await newBucket()
+          const inBucket = snippet.code.includes("from 'holdfast/s3'")
+          const files = inBucket ? () => objectsOf(bucket, 'ann/') : () => stockFiles(join(directory, 'data'))
+          await useServer(snippet, files, sharedServices(bucket))
+        })
       })
     })
-  })
+  }
 
   it.each(clients)('uploads by the code of line $line', async (snippet) => {
     const server = await serve()
@@ -89,18 +104,15 @@ describe.each(documents.map((name, index) => ({ name, text: texts[index] ?? '' }
     await expect(finishedFiles(server.directory)).resolves.toEqual(['hello'])
   })
 
-  it.each(readSnippets(text, ['sh']).filter(({ code }) => code.includes('curl')))(
-    'uploads by the commands of line $line',
-    async (snippet) => {
-      const server = await serve()
-      const cwd = await tempDir()
-      const bytes = randomBytes(11 * 1024 * 1024 + 1)
-      await writeFile(join(cwd, 'big.iso'), bytes)
-      const running = runShell(cwd, snippet, server.port)
-      expect(await running.ended(), running.output()).toBe(0)
-      expect(running.output()).toContain(`"checksum":"${createHash('sha256').update(bytes).digest('hex')}"`)
-    },
-  )
+  it.each(commands)('uploads by the commands of line $line', async (snippet) => {
+    const server = await serve()
+    const cwd = await tempDir()
+    const bytes = randomBytes(11 * 1024 * 1024 + 1)
+    await writeFile(join(cwd, 'big.iso'), bytes)
+    const running = runShell(cwd, snippet, server.port)
+    expect(await running.ended(), running.output()).toBe(0)
+    expect(running.output()).toContain(`"checksum":"${createHash('sha256').update(bytes).digest('hex')}"`)
+  })
 })
 
 /** A server for the code of clients. */

@@ -16,6 +16,8 @@ const PORT = /\b1080\b/g
 export interface Snippet {
   /** First line of its code, from 1. */
   readonly line: number
+  /** The file that it is put into, without its extension: no other has the same. */
+  readonly file: string
   /** `js`, `ts`, `sh`. */
   readonly language: string
   readonly code: string
@@ -39,16 +41,23 @@ export interface RunningSnippet {
   ended(): Promise<number | null>
 }
 
-/** Fenced blocks of a Markdown file in the languages. */
-export function readSnippets(markdown: string, languages: readonly string[]): Snippet[] {
+/** Fenced blocks of a Markdown file, which has this name, in the languages. */
+export function readSnippets(name: string, markdown: string, languages: readonly string[]): Snippet[] {
   const snippets: Snippet[] = []
   for (const match of markdown.matchAll(/^```(\w+)([^\n]*)\n(.*?)^```$/gms)) {
     const [, language = '', words = '', code = ''] = match
     if (!languages.includes(language)) continue
     const line = markdown.slice(0, match.index).split('\n').length + 1
-    snippets.push({ line, language, code, checkOnly: words.split(' ').includes('check-only') })
+    const file = `${name.replaceAll(/\W/g, '-')}-line-${line}`
+    snippets.push({ line, file, language, code, checkOnly: words.split(' ').includes('check-only') })
   }
   return snippets
+}
+
+/** The documents for people who use the project. */
+export async function readDocuments(): Promise<readonly string[]> {
+  const names = await readdir(join(ROOT, 'docs'))
+  return ['README.md', ...names.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
 }
 
 /** Reads a file of the project. */
@@ -71,9 +80,9 @@ export async function installSnippets(directory: string, snippets: readonly Snip
   await writeFile(join(directory, 'globals.mjs'), await readFile(join(SURROUNDINGS, 'globals.mjs')))
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(TSCONFIG))
   await writeFile(join(directory, 'hello.txt'), 'hello')
-  for (const { line, language, code } of snippets) {
+  for (const { file, language, code } of snippets) {
     // A module of its own, also without an import: names at its top are nobody else's.
-    await writeFile(join(directory, `line-${line}.${language}`), `${code}\nexport {}\n`)
+    await writeFile(join(directory, `${file}.${language}`), `${code}\nexport {}\n`)
   }
 }
 
@@ -90,7 +99,7 @@ const TSCONFIG = {
     rootDir: '.',
     outDir: 'out',
   },
-  include: ['line-*', 'globals.d.ts'],
+  include: ['*-line-*', 'globals.d.ts'],
 }
 
 /** What the compiler says of the snippets in a folder: nothing where they are right. What it made of them is in `out`. */
@@ -105,11 +114,11 @@ export function compileSnippets(directory: string): Promise<string> {
 /** Runs a compiled snippet in its folder, with another port, and other services, in the place of the documented ones. */
 export async function runSnippet(
   directory: string,
-  { line }: Snippet,
+  { file }: Snippet,
   port: number,
   { names, env }: SnippetServices = { names: {}, env: {} },
 ): Promise<RunningSnippet> {
-  const compiled = join(directory, 'out', `line-${line}.js`)
+  const compiled = join(directory, 'out', `${file}.js`)
   let code = (await readFile(compiled, 'utf8')).replace(PORT, String(port))
   for (const [documented, name] of Object.entries(names)) code = code.replaceAll(documented, name)
   await writeFile(compiled, code)

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { ERRORS, type ErrorCode, type ErrorEntry, isUploadError, toUploadError, UploadError } from '../../src/errors.ts'
 
@@ -8,6 +9,19 @@ function systemError(code: string): Error {
 }
 
 describe('the table of errors', () => {
+  it('is documented: every code and nothing more, with its statuses', async () => {
+    const text = await readFile(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+    const documented = [...text.matchAll(/^\| `(\w+)` \| (\d+) \| (\d+) \| (yes)? ?\|/gm)].map(([, ...cells]) => cells)
+    const told = rows.map(([code, { status, tus = status, retry = false }]) => [
+      code,
+      String(status),
+      String(tus),
+      retry ? 'yes' : undefined,
+    ])
+    const byCode = (a: readonly unknown[], b: readonly unknown[]): number => String(a[0]).localeCompare(String(b[0]))
+    expect(documented.toSorted(byCode)).toEqual(told.toSorted(byCode))
+  })
+
   it.each([
     [400, ['INVALID_REQUEST', 'INVALID_CHUNK_NUMBER', 'CHUNK_SIZE_MISMATCH']],
     [401, ['UNAUTHENTICATED']],
