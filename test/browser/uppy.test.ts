@@ -6,10 +6,10 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Page, Request } from 'playwright-core'
+import type { Request } from 'playwright-core'
 import { expect, it, onTestFinished } from 'vitest'
 import { build } from 'vite'
-import { CHROMIUM_MISSING, findChromium, launchChromium } from '../support/chromium.ts'
+import { CHROMIUM_MISSING, findChromium, launchChromium, openPage, slowDown } from '../support/chromium.ts'
 import { startServerProcess } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { TusClient } from '../support/tus-client.ts'
@@ -46,7 +46,7 @@ it('Uppy uploads 20 MiB from another origin, paused in the middle and resumed', 
   })
   await page.goto(`${origin}/?endpoint=${encodeURIComponent(`${server.url}/files`)}`)
   await page.setInputFiles('.uppy-Dashboard-input >> nth=0', file)
-  await slowDown(page)
+  await slowDown(page, 5 * 1024 * 1024)
   await page.getByRole('button', { name: 'Upload 1 file' }).click()
 
   // Paused by hand, when a fifth is there.
@@ -110,6 +110,40 @@ it('Uppy uploads 20 MiB in three parts at the same time, from another origin', {
   expect([got.status, sha256(got.body)]).toEqual([200, sha256(bytes)])
 })
 
+it('Uppy goes on after a reload in the middle, with what Golden Retriever has kept', {
+  timeout: 90_000,
+}, async (context) => {
+  const page = await openPage(context)
+  const server = await startServerProcess(await tempDir())
+  onTestFinished(() => void server.kill())
+  const file = join(await tempDir(), 'film.mp4')
+  const bytes = randomBytes(8 * 1024 * 1024)
+  await writeFile(file, bytes)
+  const sent: Request[] = []
+  page.on('request', (request) => {
+    if (request.url().startsWith(server.url)) sent.push(request)
+  })
+  await page.goto(`${await servePage()}/?golden&endpoint=${encodeURIComponent(`${server.url}/files`)}`)
+  await page.setInputFiles('.uppy-Dashboard-input >> nth=0', file)
+  await slowDown(page, 2 * 1024 * 1024)
+  await page.getByRole('button', { name: 'Upload 1 file' }).click()
+  await page.waitForFunction(`uppy.getState().totalProgress >= 30`)
+  const upload = new URL((await location(sent)) ?? '')
+  await page.reload()
+  await page.getByText('Session restored').waitFor()
+  await slowDown(page, 0)
+  const kept = await settled(() => new TusClient(upload.origin).offset(upload.pathname))
+  expect(kept).toBeGreaterThan(0)
+  const before = sent.length
+  await page.getByRole('button', { name: 'Upload 1 file' }).click()
+  await page.getByText('Complete', { exact: true }).waitFor({ timeout: 60_000 })
+
+  expect(sent.slice(before).map((request) => request.method())).toEqual(['HEAD', 'PATCH'])
+  expect(await sent.at(-1)?.headerValue('Upload-Offset')).toBe(String(kept))
+  const got = await new TusClient(upload.origin).request('GET', upload.pathname)
+  expect(sha256(got.body)).toBe(sha256(bytes))
+})
+
 /** Bundles the page and serves it on a port of its own, which makes another origin of it. */
 async function servePage(): Promise<string> {
   const outDir = await tempDir()
@@ -129,18 +163,6 @@ async function servePage(): Promise<string> {
     server.closeAllConnections()
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** Over loopback 20 MiB would be there before a hand has reached the button. */
-async function slowDown(page: Page): Promise<void> {
-  const session = await page.context().newCDPSession(page)
-  const throughput = 5 * 1024 * 1024
-  await session.send('Network.emulateNetworkConditions', {
-    offline: false,
-    latency: 0,
-    downloadThroughput: throughput,
-    uploadThroughput: throughput,
-  })
 }
 
 /** Where the upload is, as the answer to its creation says. */

@@ -1,4 +1,4 @@
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
 import { onTestFinished, type TestContext } from 'vitest'
 import { searchPath } from './services/search-path.ts'
 import { tempDir } from './temp-dir.ts'
@@ -51,12 +51,20 @@ export async function openPage(context: TestContext): Promise<Page> {
 
 /** Makes a page's network take its time: over loopback all would be there before a hand has moved. 0: as fast as it is. */
 export async function slowDown(page: Page, bytesPerSecond: number): Promise<void> {
-  const session = await page.context().newCDPSession(page)
-  const throughput = bytesPerSecond === 0 ? -1 : bytesPerSecond
-  await session.send('Network.emulateNetworkConditions', {
-    offline: false,
-    latency: 0,
-    downloadThroughput: throughput,
-    uploadThroughput: throughput,
-  })
+  await emulate(page, false, bytesPerSecond === 0 ? -1 : bytesPerSecond)
+}
+
+/** Takes a page's network away, with all that is on its way, and gives it back. */
+export async function setOffline(page: Page, offline: boolean): Promise<void> {
+  await emulate(page, offline, -1)
+}
+
+const sessions = new WeakMap<Page, CDPSession>()
+
+async function emulate(page: Page, offline: boolean, throughput: number): Promise<void> {
+  // One session of each page: of several all hold at once.
+  const session = sessions.get(page) ?? (await page.context().newCDPSession(page))
+  sessions.set(page, session)
+  const conditions = { offline, latency: 0, downloadThroughput: throughput, uploadThroughput: throughput }
+  await session.send('Network.emulateNetworkConditions', conditions)
 }

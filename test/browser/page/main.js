@@ -1,8 +1,10 @@
-// The page of an application that uploads with Uppy: `?endpoint=` says where to, `parallel=` in how many parts.
+// The page of an application that uploads with Uppy: `?endpoint=` says where to, `parallel=` in how many parts, `golden`
+// that a reload is survived.
 import '@uppy/core/css/style.min.css'
 import '@uppy/dashboard/css/style.min.css'
 import Uppy from '@uppy/core'
 import Dashboard from '@uppy/dashboard'
+import GoldenRetriever from '@uppy/golden-retriever'
 import Tus from '@uppy/tus'
 
 const asked = new URLSearchParams(location.search)
@@ -12,3 +14,4 @@ const parallelUploads = Number(asked.get('parallel') ?? 1)
 globalThis.uppy = new Uppy()
   .use(Dashboard, { target: '#dashboard', inline: true })
   .use(Tus, { endpoint, retryDelays: [0, 500, 1000], parallelUploads })
+if (asked.has('golden')) globalThis.uppy.use(GoldenRetriever)
