@@ -51,7 +51,7 @@ describeWithS3('requests to S3 that fail on their way', () => {
 
   describe('once, before or after they took effect', () => {
     it('cost no client anything where the storage tries again', TIMEOUT, async () => {
-      const trials = singleFailures(lived, new Random(seed, 1), { retries: true, everyWay: EVERY_WAY, others: 2 })
+      const trials = singleFailures(lived, new Random(seed, 1), { retries: true, everyWay: EVERY_WAY, others: 1 })
       const outcomes = await outcomesOf(trials, 'once, with retries')
       expect(outcomes.flatMap(({ faults }) => faults)).toEqual([])
       expect(outcomes.flatMap(({ troubles }) => troubles)).toEqual([])
@@ -60,7 +60,7 @@ describeWithS3('requests to S3 that fail on their way', () => {
     })
 
     it('cost a client a retry and nothing else where it does not', TIMEOUT, async () => {
-      const trials = singleFailures(lived, new Random(seed, 2), { retries: false, everyWay: EVERY_WAY, others: 4 })
+      const trials = singleFailures(lived, new Random(seed, 2), { retries: false, everyWay: EVERY_WAY, others: 3 })
       const outcomes = await outcomesOf(trials, 'once, without retries')
       expect(outcomes.flatMap(({ faults }) => faults)).toEqual([])
       expect(outcomes.filter(({ failed }) => failed.length !== 1)).toEqual([])

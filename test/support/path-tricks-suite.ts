@@ -216,9 +216,8 @@ const SAYS_NOTHING: ReadonlySet<number> = new Set([100, 400, 401, 404, 405, 412,
 
 /** Why an answer to somebody else lets that one in, or null. */
 function found(one: Trick, answer: string): string | null {
-  for (const mark of [MARKS.name, MARKS.metadata, CONTENT]) {
-    if (answer.includes(mark) || inBase64(answer).includes(mark)) return `it tells ${mark}`
-  }
+  const told = `${answer}\n${inBase64(answer)}`
+  for (const mark of [MARKS.name, MARKS.metadata, CONTENT]) if (told.includes(mark)) return `it tells ${mark}`
   for (const [, text = ''] of answer.matchAll(/^HTTP\/1\.\d (\d{3})/gm)) {
     const status = Number(text)
     if (status !== one.open && !SAYS_NOTHING.has(status)) return `it is ${status}`

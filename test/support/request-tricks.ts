@@ -30,6 +30,11 @@ interface Parts {
 /** Paths that anybody may ask for. */
 const OPEN: readonly string[] = ['/', '/healthz', '/documentation']
 
+/** Whether a target is one of these; without a path it is the page at `/`, whatever its query says. */
+function isOpen(target: string): boolean {
+  return OPEN.includes(target) || target === '*' || /^https?:\/\/[^/?#]+(?:[?#]|$)/i.test(target)
+}
+
 /** A call with something about it changed. */
 export function trick(name: string, call: Call, host: string, parts: Parts = {}): Trick {
   const { method = call.method, target = call.path, lines = [], hosts = [host], version = ' HTTP/1.1' } = parts
@@ -37,7 +42,7 @@ export function trick(name: string, call: Call, host: string, parts: Parts = {})
   return {
     name: `${call.method} ${call.path}, ${name}`,
     target,
-    open: parts.open === true || method === 'OPTIONS' ? 204 : OPEN.includes(target) ? 200 : null,
+    open: parts.open === true || method === 'OPTIONS' ? 204 : isOpen(target) ? 200 : null,
     bytes: (identity) => {
       const head = [
         `${method} ${target}${version}`,

@@ -19,7 +19,7 @@ export interface SingleFailures {
   readonly retries: boolean
   /** Every request of every life, in each way in which it may fail. */
   readonly everyWay: boolean
-  /** Else so many drawn beside the first and the last of all requests of one name, before and after they took effect. */
+  /** Else so many drawn beside the first and the last of each life, before and after they took effect. */
   readonly others: number
 }
 
@@ -44,10 +44,9 @@ export function singleFailures(
       for (const when of WHEN) {
         const ways = everyWay ? faultsOf(request, when).length : 1
         for (let way = 0; way < ways; way += 1) {
-          const kind = `${request.name} ${when}`
-          const turn = everyWay ? way : turnOf(kind)
+          const turn = everyWay ? way : turnOf(`${request.name} ${when}`)
           const plan: S3Trial['plan'] = (nth, met) => (nth === at + 1 ? nthOf(faultsOf(met, when), turn) : null)
-          trials.push({ kind, life, retries, plan })
+          trials.push({ kind: `${life.title} ${when}`, life, retries, plan })
         }
       }
     }
