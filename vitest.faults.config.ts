@@ -6,7 +6,7 @@ export default mergeConfig(
   base,
   defineConfig({
     test: {
-      include: ['test/faults/campaign.test.ts', 'test/faults/campaign-plants.test.ts'],
+      include: ['test/faults/campaign.test.ts', 'test/faults/campaign-plants.test.ts', 'test/faults/load.test.ts'],
       // One after the other: each has the machine to itself.
       fileParallelism: false,
       env: { FAULTS: 'all' },

@@ -144,7 +144,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       if (world.node(at) !== null) expect(await world.end(at, 'SIGTERM')).toBe(0)
   } catch (error) {
     const log = await keepOutput(`${traits.combination.replace('/', '-')}-${seed}.log`, world.output)
-    console.log(`${traits.combination}, seed ${seed}, after ${seconds().toFixed()} s. What the nodes wrote: ${log}`)
+    console.log(
+      `${traits.combination}, seed ${seed}, after ${seconds().toFixed()} s. What the nodes wrote: ${log}\n${error instanceof Error ? error.message : String(error)}`,
+    )
     throw error
   } finally {
     wire.close()

@@ -13,6 +13,9 @@ export const GOAL = {
 /** How often every cell of the tables must have been seen: only where there is the time for it. */
 export const LEAST_IN_CELL = IS_WHOLE ? 10 : 0
 
+/** How many clients load a server, and for how long. */
+export const LOAD = { clients: IS_WHOLE ? 1000 : 300, seconds: IS_WHOLE ? 300 : 5 }
+
 /** How long a defect may stay unseen, seconds. */
 export const PLANT_SECONDS = numberIn('FAULTS_PLANT_SECONDS', 90)
 
