@@ -79,6 +79,7 @@ export class Director {
     const { world, clients, random, kills, goesOn } = this.#options
     const { combination } = world.traits
     const target = this.#target()
+    await this.#wait(random.pick([0, 0, 300, 1000]))
     const isThere = (): boolean =>
       clients.caught > 0 &&
       (target === null || clients.cells().some(({ call, phase }) => call === target.call && phase === target.phase))

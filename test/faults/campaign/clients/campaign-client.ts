@@ -133,12 +133,14 @@ export abstract class CampaignClient {
 
   /** Tries again while the connection is lost, or the answer says later. */
   protected async patiently<T>(ask: () => Promise<T>, later: readonly number[]): Promise<T> {
-    const begun = performance.now()
+    let begun = performance.now()
     for (;;) {
       try {
         return await ask()
       } catch (error) {
         if (!this.mayPass(error, later)) throw error
+        // A node that is killed while it takes a body is no node that refuses it.
+        if (error instanceof ConnectionLost) begun = performance.now()
         if (performance.now() - begun > STUCK_MS)
           throw new Error(`${this.name} is stuck: ${String(error)}`, { cause: error })
         await this.pause()
