@@ -9,6 +9,7 @@ import { FileStorage } from '../../../src/storage/file/index.ts'
 import { S3Storage, s3ClientOptions } from '../../../src/storage/s3/index.ts'
 import { Random } from '../../support/byte-source.ts'
 import { s3Service } from '../../support/services/s3.ts'
+import type { WebhookReceiver } from '../../support/webhook-receiver.ts'
 import { SprayWire } from '../../support/spray-wire.ts'
 import { ClientsAtWork } from './clients-at-work.ts'
 import type { CampaignClient, ClientPlace, Ending } from './clients/campaign-client.ts'
@@ -80,6 +81,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
   const others = new Map<string, number>()
   const faults: unknown[] = []
   const tallies = { files: 0, cancelled: 0, abandoned: 0, retries: 0, peakMemory: 0 }
+  /** Uploads of which nobody may be told that they are files. */
+  const unfinished = new Set<string>()
   let index = 0
   const isEnough = (): boolean =>
     seconds() > goal.seconds ||
@@ -109,6 +112,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
       tallies.retries += client.retries
       for (const ending of client.endings) {
         if (ending.kind === 'file') kept.push({ client, ending })
+        else unfinished.add(ending.id)
         tallies[ending.kind === 'file' ? 'files' : ending.kind] += 1
       }
       if (kept.length > KEPT) await readAgain()
@@ -140,6 +144,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     expect(world.output, 'what nodes wrote').not.toMatch(/unhandled|uncaught/i)
     await expectNothingLeft(world, new Set(kept.flatMap(({ ending }) => [ending.fileId, ending.id])))
     for (const one of kept) await check(one)
+    if (!traits.isPlainTus)
+      await expectTold(
+        world.receiver,
+        kept.map(({ ending }) => ending.fileId),
+        unfinished,
+      )
     for (let at = 0; at < traits.nodes; at += 1)
       if (world.node(at) !== null) expect(await world.end(at, 'SIGTERM')).toBe(0)
   } catch (error) {
@@ -205,6 +215,25 @@ async function expectNothingLeft(world: World, finished: ReadonlySet<string>): P
   expect(await whenNoLess(left(false)), 'left a day later').toEqual([])
   await sweeper.close()
   await world.begin(0)
+}
+
+/** Whoever listens was told of every finished file, and of no other. */
+async function expectTold(
+  { events, faults }: WebhookReceiver,
+  fileIds: readonly string[],
+  unfinished: ReadonlySet<string>,
+): Promise<void> {
+  const completed = () => events.filter(({ type }) => type === 'upload.completed')
+  const untold = (): string[] => {
+    const told = new Set(completed().map(({ data }) => data['id']))
+    return fileIds.filter((id) => !told.has(id))
+  }
+  await expect.poll(untold, { message: 'files of which nobody was told', timeout: 30_000 }).toEqual([])
+  expect(
+    completed().filter(({ data }) => unfinished.has(String(data['uploadId']))),
+    'told of what is no file',
+  ).toEqual([])
+  expect(faults, 'what was told').toEqual([])
 }
 
 /** What is left when nothing is, or when it has not become less for a while. */

@@ -56,8 +56,11 @@ export class Director {
         { common: 0.01, rare: 0.15 },
         { common: 0.05, rare: 0.3 },
       ])
+      // Whoever is told of files is not always there.
+      if (random.chance(0.3)) world.receiver.plan.push(random.pick([500, 503, 'hang']))
       await this.#wait(random.int(300, 1500))
     }
+    world.receiver.plan.length = 0
     world.weather = CALM
   }
 

@@ -11,6 +11,7 @@ import { S3Proxy } from '../../support/s3-proxy.ts'
 import { startRedis } from '../../support/services/own-redis.ts'
 import type { RedisServer } from '../../support/services/redis-server.ts'
 import { newBucket, s3Service } from '../../support/services/s3.ts'
+import { WEBHOOK_SECRET, WebhookReceiver } from '../../support/webhook-receiver.ts'
 import type { Traits } from './combination.ts'
 import { FaultChance, type Weather } from './fault-chance.ts'
 import { FaultyNode } from './faulty-node.ts'
@@ -50,6 +51,8 @@ export class World {
   readonly #variables: Readonly<Record<string, string>>
   readonly directory: string
   readonly bucket: string | null
+  /** Who is to be told of every finished file. */
+  readonly receiver: WebhookReceiver
   readonly #nodes: (FaultyNode | null)[]
   #weather: Weather = { common: 0, rare: 0 }
   /** Nodes that have ended. */
@@ -63,6 +66,7 @@ export class World {
       readonly redis: RedisServer | null
       readonly proxy: S3Proxy | null
       readonly bucket: string | null
+      readonly receiver: WebhookReceiver
     },
   ) {
     const { traits, seed } = options
@@ -76,6 +80,7 @@ export class World {
     this.#redisClient?.on('error', () => {})
     this.#proxy = parts.proxy
     this.bucket = parts.bucket
+    this.receiver = parts.receiver
     this.#proxyChance = new FaultChance(new Random(seed, 8))
     this.#nodes = Array.from({ length: traits.nodes }, () => null)
     this.phases = new Phases((id, phase) => {
@@ -87,6 +92,8 @@ export class World {
       DATA_DIR: join(parts.directory, 'data'),
       CHUNK_SIZE: String(traits.grids[0]),
       SHUTDOWN_TIMEOUT: '8s',
+      WEBHOOK_URL: parts.receiver.url,
+      WEBHOOK_SECRET,
       ...storage,
       ...(parts.proxy === null ? {} : { S3_ENDPOINT: parts.proxy.url }),
       ...(parts.redis === null ? {} : { REDIS_URL: parts.redis.url, LOCK_LEASE: `${LEASE_MS}ms` }),
@@ -96,14 +103,15 @@ export class World {
 
   static async make(options: WorldOptions): Promise<World> {
     const { hasRedis, hasS3 } = options.traits
-    const [preload, directory, redis, bucket] = await Promise.all([
+    const [preload, directory, redis, bucket, receiver] = await Promise.all([
       compileProgram('../faults/campaign/node-preload.ts'),
       mkdtemp(join(tmpdir(), 'holdfast-campaign-')),
       hasRedis ? startRedis() : null,
       hasS3 ? newBucket() : null,
+      WebhookReceiver.start(),
     ])
     const proxy = hasS3 ? await S3Proxy.start(s3Service().endpoint) : null
-    const world = new World(options, { preload, directory, redis, proxy, bucket })
+    const world = new World(options, { preload, directory, redis, proxy, bucket, receiver })
     await Promise.all(world.#nodes.map((_, at) => world.begin(at)))
     return world
   }
@@ -192,6 +200,7 @@ export class World {
     this.#redisClient?.disconnect()
     await this.redis?.stop()
     await this.#proxy?.stop()
+    await this.receiver.leave()
     await this.#preload.remove()
     await rm(this.directory, { recursive: true, force: true })
   }
