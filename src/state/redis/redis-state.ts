@@ -125,7 +125,11 @@ export class RedisState implements State {
     for (let turn = 0; turn < MERGE_TURNS; turn += 1) {
       const mark = String(await this.#run(BEGIN_MERGE, [key], [randomUUID(), MERGE_MS]))
       const upload = await load()
-      if (upload === null) return null
+      if (upload === null) {
+        // Who asks for what is not there leaves nothing here. (Another's merge that bore the mark begins again.)
+        await answered(this.#redis.del(key), this.#timeoutMs)
+        return null
+      }
       const adopted = await this.#adopt(upload, mark)
       if (adopted !== null) return adopted
     }

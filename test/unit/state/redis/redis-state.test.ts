@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { Ledger } from '../../../../src/ledger.ts'
@@ -20,6 +21,12 @@ describeWithRedis('on one Redis', () => {
 })
 
 describeWithRedis('RedisState', () => {
+  it('is left with nothing by whoever asks for what is not there', async () => {
+    const { state, redis, prefix } = aNode()
+    expect(await state.merge(randomUUID(), async () => null)).toBeNull()
+    expect(await redis.keys(`${prefix}*`)).toEqual([])
+  })
+
   describe('what this process saw last', () => {
     it('is answered without Redis, where that will do', async () => {
       const { state, redis } = aNode()
