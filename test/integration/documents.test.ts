@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { promisify } from 'node:util'
+import { EVENTS } from '@tus/server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { TusServer } from '../../adapters/tus/index.ts'
 import { VARIABLES } from '../../adapters/standalone/variables.ts'
@@ -64,6 +65,41 @@ describe.each(pages)('$name', ({ name, text }) => {
     }
   })
 })
+
+/** Names in the first column of the first table below a heading. */
+function namesIn(page: string, heading: string): string[] {
+  const [, section = ''] = (textOf(page) ?? '').split(`\n${heading}\n`)
+  const [table = ''] = section.split(/\n#+ /)
+  const rows = table.split('\n').filter((line) => line.startsWith('| `'))
+  return rows.flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`(\w+)`/g)].map(([, name = '']) => name))
+}
+
+/** Names of the fields of an interface, or of a type, of which the declarations are these. */
+async function fieldsOf(path: string, declaration: string): Promise<string[]> {
+  const [, body = ''] = (await readProjectFile(path)).split(declaration)
+  const [fields = ''] = body.split('\n}')
+  const found = [...fields.matchAll(/^( +)(?:readonly )?(\w+)\??: /gm)]
+  // Not those of what they are made of.
+  return found.flatMap(([, indent, name = '']) => (indent === found[0]?.[1] ? [name] : []))
+}
+
+it("docs/clients.md has the client's options, and no others", async () => {
+  const options = await fieldsOf('adapters/client/options.ts', 'export interface ResumableUploaderOptions {')
+  expect(namesIn('docs/clients.md', "## Holdfast's own client").toSorted(byName)).toEqual(options.toSorted(byName))
+})
+
+it('docs/from-tus-server.md has the options and events of @tus/server, and no others', async () => {
+  const types = 'node_modules/@tus/server/dist/types.d.ts'
+  const options = await fieldsOf(types, 'export type ServerOptions = {')
+  // The store is the second of two arguments to its type.
+  const documented = namesIn('docs/from-tus-server.md', '## Options').filter((name) => name !== 'datastore')
+  expect(documented.toSorted(byName)).toEqual(options.toSorted(byName))
+  expect(namesIn('docs/from-tus-server.md', '## Events')).toEqual(Object.keys(EVENTS))
+})
+
+function byName(a: string, b: string): number {
+  return a.localeCompare(b)
+}
 
 it('docs/tus.md has the extensions that are advertised, and no others', async () => {
   const documented = [...(textOf('docs/tus.md') ?? '').matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name)
