@@ -108,7 +108,8 @@ export class Api {
         const waitMs = retryDelay(attempt, retry, error.retryAfterMs)
         if (!waits) attempt += 1
         options.onTrouble?.(error, waitMs)
-        await waitFor(waitMs, options.signal)
+        // What a server asks for is kept to; a network that is back need not be waited for.
+        await waitFor(waitMs, options.signal, error.status === null)
       }
     }
   }

@@ -1,7 +1,10 @@
 import { scope } from './browser-scope.ts'
 
-/** Resolves after `ms`, or as soon as the browser has a network again. @throws the signal's reason when it aborts */
-export function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves after `ms`; with `orOnline` as soon as the browser has a network again.
+ * @throws the signal's reason when it aborts
+ */
+export function waitFor(ms: number, signal: AbortSignal, orOnline = false): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (settle: () => void) => (): void => {
       clearTimeout(timer)
@@ -14,6 +17,6 @@ export function waitFor(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(onTime, ms)
     if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort)
-    scope.addEventListener?.('online', onTime)
+    if (orOnline) scope.addEventListener?.('online', onTime)
   })
 }
