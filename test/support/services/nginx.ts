@@ -49,9 +49,11 @@ export async function startNginx(upstreamPort: number, { locations = '' } = {}):
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(folder, 'key.pem')]
   const certificate = ['-out', join(folder, 'certificate.pem'), '-subj', '/CN=localhost']
   const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  // One that was only unpacked has no configuration of its own.
+  await writeFile(join(folder, 'openssl.cnf'), '[req]\ndistinguished_name = name\n[name]\n')
   const [openssl = '', ...before] = asked.service().openssl
-  const request = ['req', '-x509', '-days', '2', ...key, ...certificate, ...names]
-  await promisify(execFile)(openssl, [...before, ...request])
+  const request = ['req', '-x509', '-days', '2', '-config', join(folder, 'openssl.cnf')]
+  await promisify(execFile)(openssl, [...before, ...request, ...key, ...certificate, ...names])
 
   // One process, so that nothing is left of it whoever ends it.
   const args = ['-p', folder, '-c', 'nginx.conf', '-g', 'master_process off;']
