@@ -67,7 +67,7 @@ const CREATED = {
 }
 
 /** The rest are for who runs the core, say who it is that asks (`redeem`), or tell him of what is his (`list`). */
-const ASKING_NOBODY = ['constructor', 'open', 'check', 'close', 'redeem', 'stats', 'list']
+const ASKING_NOBODY = ['constructor', 'open', 'check', 'close', 'redeem', 'stats', 'sweep', 'list']
 
 /** What every method of the core asks for, first. */
 const METHODS: Readonly<

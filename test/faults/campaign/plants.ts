@@ -19,7 +19,7 @@ export const PLANTS: readonly Plant[] = [
     defect: 'the offset is the sum of what is stored, gaps or not',
     combination: 'file/memory',
     file: 'src/ledger.js',
-    changes: [['return runEnd + (this.#tail?.size ?? 0)', 'return this.bytes']],
+    changes: [['return runEnd + (this.#tail?.size ?? 0)', 'return this.durableBytes']],
   },
   {
     defect: 'a tail is deleted before what replaces it is stored',

@@ -16,8 +16,8 @@ const ROOMS = [
   'src/error-headers.ts',
   'src/http.ts',
 ]
-/** They tell of headers, and neither read nor send any. */
-const TELLERS = /openapi\/|documentation\/|adapters\/cors\.ts$/
+/** They tell of headers, and neither read nor send any, or are the other end. */
+const TELLERS = /openapi\/|documentation\/|adapters\/cors\.ts$|adapters\/client\/|page\/browser\/|standalone\/upload\//
 
 /** Request headers that pages send without asking, or that browsers and proxies write. */
 const SENT_ANYWAY = [
@@ -40,6 +40,7 @@ const READ_ANYWAY = [
   'content-security-policy',
   'content-type',
   'last-modified',
+  'referrer-policy',
   'vary',
   'x-accel-buffering',
   'x-content-type-options',
