@@ -7,7 +7,7 @@ import { FileStorage } from '../../../src/storage/file/index.ts'
 import { S3Storage, s3ClientOptions } from '../../../src/storage/s3/index.ts'
 import { s3Service } from '../../support/services/s3.ts'
 import type { WebhookReceiver } from '../../support/webhook-receiver.ts'
-import { leftoversInBucket, leftoversOnDisk } from './leftovers.ts'
+import { leftoversInBucket, leftoversOnDisk, uploadIds } from './leftovers.ts'
 import type { World } from './world.ts'
 
 /** So soon unfinished uploads expire at the end. */
@@ -32,6 +32,7 @@ export async function expectNothingLeft(world: World, finished: ReadonlySet<stri
     world.bucket === null
       ? leftoversOnDisk(join(world.directory, 'data'), finished, records)
       : leftoversInBucket(world.bucket, finished, records)
+  expect(await whenNoLess(() => openUploads(world)), 'uploads that do not expire').toEqual([])
   expect(await whenNoLess(left(true)), 'left after expiry').toEqual([])
   await world.end(0, 'SIGTERM')
 
@@ -56,6 +57,17 @@ export async function expectTold(
   const wrong = completed().filter(({ data }) => unfinished.has(String(data['uploadId'])))
   expect(wrong, 'told of what is no file').toEqual([])
   expect(faults, 'what was told').toEqual([])
+}
+
+/** Uploads that have not ended, as the server tells. */
+async function openUploads({ urls, directory, bucket }: World): Promise<string[]> {
+  const open: string[] = []
+  for (const id of await uploadIds(join(directory, 'data'), bucket)) {
+    const answer = await fetch(`${urls[0]}/api/v1/uploads/${id}/progress`)
+    const { data } = (await answer.json()) as { readonly data?: { readonly status: string } }
+    if (data !== undefined && data.status !== 'uploaded') open.push(`${id} ${data.status}`)
+  }
+  return open
 }
 
 /** What is left when nothing is, or when it has not become less for a while. */

@@ -117,7 +117,8 @@ class Campaign {
     const { seed, traits } = this.#options
     while (this.#goesOn) {
       const Client = traits.isPlainTus ? TusUpload : this.#random.pick(CLIENTS)
-      const place = { wire: this.#wire, traits, phases: this.#world.phases, seed, index: (this.#index += 1) }
+      const isOver = (): boolean => this.#faults.length > 0
+      const place = { wire: this.#wire, traits, phases: this.#world.phases, seed, index: (this.#index += 1), isOver }
       const client = new Client(place)
       try {
         await this.#clients.run(client)

@@ -41,6 +41,13 @@ export async function leftoversInBucket(bucket: string, finished: Finished, reco
   return [...left, ...begun.map(({ key }) => `multipart upload of ${key}`)]
 }
 
+/** Ids of the uploads of which there is a record. */
+export async function uploadIds(directory: string, bucket: string | null): Promise<string[]> {
+  if (bucket === null) return (await readdir(join(directory, 'uploads'))).filter((name) => !name.startsWith('.'))
+  const { keys } = await listBucket(bucket)
+  return [...new Set(keys.flatMap((key) => UPLOAD_KEY.exec(key)?.[1] ?? []))]
+}
+
 /** Everything in a bucket whose key has one of these texts in it. */
 export async function keysWith(bucket: string, texts: readonly string[]): Promise<string[]> {
   const { keys, multiparts } = await listBucket(bucket)

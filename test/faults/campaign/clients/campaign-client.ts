@@ -30,6 +30,8 @@ export interface ClientPlace {
   readonly phases: Phases
   readonly seed: number
   readonly index: number
+  /** Whether something is found already: then nobody goes on. */
+  readonly isOver: () => boolean
 }
 
 /** A request under way. */
@@ -138,7 +140,7 @@ export abstract class CampaignClient {
       try {
         return await ask()
       } catch (error) {
-        if (!this.mayPass(error, later)) throw error
+        if (!this.mayPass(error, later) || this.place.isOver()) throw error
         // A node that is killed while it takes a body is no node that refuses it.
         if (error instanceof ConnectionLost) begun = performance.now()
         if (performance.now() - begun > STUCK_MS)
