@@ -53,7 +53,8 @@ class Clients {
   }
 
   get done(): boolean {
-    return Math.min(this.kills.tus, this.kills.json) >= KILLS_PER_FACE
+    const { tus, json, both } = this.kills
+    return Math.min(tus, json) >= KILLS_PER_FACE && both >= KILLS_PER_FACE / 6
   }
 
   /** Goes on with every upload until the life is over; without a kill, until those that were begun are finished. */
