@@ -8,8 +8,6 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: true,
     maxWorkers: 2,
-    // A file has its own modules of the project; packages (the AWS SDK takes a second) are loaded once for all of them.
-    isolate: false,
     // What hangs is ended; what a busy machine makes slow is not.
     testTimeout: 60_000,
     hookTimeout: 60_000,

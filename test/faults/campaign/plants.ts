@@ -58,10 +58,10 @@ export const PLANTS: readonly Plant[] = [
   {
     defect: 'a sweep aborts multipart uploads that live',
     combination: 'S3/memory',
-    file: 'src/storage/s3/sweep.js',
+    file: 'src/storage/s3/leftovers.js',
     changes: [
-      ['begun.begunAt >= before', 'false'],
-      ['stored?.place.multipart?.uploadId !== begun.uploadId', 'true'],
+      ['id === null || begun.begunAt >= before', 'id === null'],
+      ['stored?.place.multipart?.uploadId === begun.uploadId', 'false'],
     ],
   },
   {

@@ -148,7 +148,8 @@ export class World {
       faults: {
         directory: join(this.directory, 'data'),
         seed: this.#random.int(0, 2 ** 31),
-        skewMs: skewMs ?? this.#random.int(-MOST_SKEW_MS, MOST_SKEW_MS),
+        // A disk tells the times of its files by the machine's clock.
+        skewMs: skewMs ?? (traits.hasS3 ? this.#random.int(-MOST_SKEW_MS, MOST_SKEW_MS) : 0),
         isUnlocked: isUnlocked && traits.hasRedis,
       },
       onFault: ({ call, phase }) => {
