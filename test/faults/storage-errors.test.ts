@@ -189,9 +189,14 @@ describe('a disk of which any one call fails', () => {
       const names = new Map<string, number>()
       // Several lives at a time, each in a directory of its own.
       await inTurns(chosen, PARALLEL, async ({ nth }) => {
-        const { failed, found } = await live(face, fsync, new Upload(FILE), nth, when)
-        faults.push(...found)
-        if (failed !== null) names.set(failed.name, (names.get(failed.name) ?? 0) + 1)
+        // Which calls there are differs a little, as what is read ahead comes as it comes: of fewer an earlier one fails.
+        for (let at = nth; at > 0; at -= 5) {
+          const { failed, found } = await live(face, fsync, new Upload(FILE), at, when)
+          faults.push(...found)
+          if (failed === null) continue
+          names.set(failed.name, (names.get(failed.name) ?? 0) + 1)
+          break
+        }
       })
       const count = [...names.values()].reduce((sum, one) => sum + one, 0)
       const what = `failed ${count} of ${calls.length} calls ${when} they took effect`
@@ -199,8 +204,7 @@ describe('a disk of which any one call fails', () => {
       expect(faults).toEqual([])
       expect(rejections).toEqual([])
       expect(calls.length).toBeGreaterThan(40)
-      // Which calls there are, and so how many, differs a little: what is read ahead comes as it comes.
-      expect(count).toBeGreaterThan(chosen.length * 0.5)
+      expect(count).toBe(chosen.length)
     })
   })
 })
