@@ -1,186 +1,85 @@
 /**
- * `npm run bench`: Holdfast and a stock @tus/server with @tus/file-store, in turn, on this machine, the client in a process
- * of its own. Prints throughput, the server's CPU seconds per GiB and its peak memory, the ratios of the first two
- * run by run, and the floor: a Node server that throws bytes away, and SHA-256 alone.
+ * `npm run bench`: Holdfast and its peers, in turn, on this machine, the client in a process of its own; see BENCHMARKS.md,
+ * whose tables it writes, and settings.ts, which says what variables there are.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { findCeph } from '../support/services/ceph-program.ts'
+import { endAll } from '../support/services/mortal-process.ts'
+import { findNginx } from '../support/services/nginx-program.ts'
+import { PROJECT_ROOT } from '../support/services/project-root.ts'
+import { findRedis } from '../support/services/redis-program.ts'
+import { ServiceMissing } from '../support/services/service-missing.ts'
+import { whereabouts } from '../support/services/whereabouts.ts'
+import type { Context, Part } from './context.ts'
+import { machineText, subjectsText } from './machine.ts'
+import { completion } from './parts/completion.ts'
+import { counts } from './parts/counts.ts'
+import { disk } from './parts/disk.ts'
+import { flat } from './parts/flat.ts'
+import { json } from './parts/json.ts'
+import { polling } from './parts/polling.ts'
+import { s3 } from './parts/s3.ts'
+import { small } from './parts/small.ts'
+import { withRegion } from './report.ts'
+import { type PartName, readSettings, type Settings } from './settings.ts'
+import { findTusd } from './subjects/tusd.ts'
 
-const GIB = 1024 ** 3
 const MIB = 1024 ** 2
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
-const BYTES = Number(process.env.BENCH_MIB ?? 1024) * MIB
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
-const HERE = fileURLToPath(new URL('.', import.meta.url))
-/** Clock ticks of Linux's /proc per second. */
-const TICKS = 100
+const FILE = join(PROJECT_ROOT, 'BENCHMARKS.md')
+const WORK: Readonly<Record<PartName, Part>> = { disk, json, small, polling, s3, counts, flat, completion }
 
-interface Figures {
-  readonly mibPerSecond: number
-  readonly cpuPerGib: number
-  readonly peakMib: number
-}
-
-interface Subject {
-  readonly name: string
-  start(directory: string): ChildProcess
-}
-
-const holdfast: Subject = {
-  name: 'holdfast',
-  start: (directory) =>
-    spawn(process.execPath, [join(ROOT, 'dist/adapters/standalone/main.js')], {
-      env: { ...process.env, PORT: '0', DATA_DIR: directory, LOG_LEVEL: 'info' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    }),
-}
-const stock: Subject = {
-  name: '@tus/server',
-  start: (directory) =>
-    spawn(process.execPath, [join(HERE, 'stock-server.js'), directory], { stdio: ['ignore', 'pipe', 'inherit'] }),
-}
-/** No server of Node can be cheaper. */
-const discarding: Subject = {
-  name: 'bytes thrown away',
-  start: () => spawn(process.execPath, [join(HERE, 'discard-server.js')], { stdio: ['ignore', 'pipe', 'inherit'] }),
+async function bench(settings: Settings): Promise<void> {
+  const where = whereabouts()
+  const context: Context = {
+    settings,
+    tusd: findTusd(where.env),
+    nginx: await orNone(findNginx(where).then(({ nginx }) => nginx)),
+    ceph: await orNone(findCeph(where)),
+    redis: await orNone(findRedis(where)),
+  }
+  await report(settings, 'machine', `${await machineText()}\n${await subjectsText(context)}`)
+  for (const part of settings.only) {
+    const began = Date.now()
+    process.stderr.write(`${part}\n`)
+    try {
+      const text = await WORK[part](context)
+      await report(settings, part, `${heading(settings, (Date.now() - began) / 60_000)}\n\n${text}`)
+    } catch (error) {
+      // The others are worth having all the same.
+      process.stderr.write(`${part} came to nothing: ${String(error)}\n`)
+      process.exitCode = 1
+    }
+  }
 }
 
-/** CPU seconds that SHA-256 alone takes for a GiB here. */
-function hashCost(): number {
-  const buffers = Array.from({ length: 64 }, () => randomBytes(64 * 1024))
-  const hash = createHash('sha256')
-  const before = process.cpuUsage()
-  for (let n = 0; n < GIB / (64 * 1024); n += 1) hash.update(buffers[n % buffers.length] ?? '')
-  hash.digest()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1e6
+/** Prints what was found and, where it is wanted, puts it in its place in the report, so that a run that breaks off has not been in vain. */
+async function report({ write }: Settings, name: string, text: string): Promise<void> {
+  console.log(`\n## ${name}\n\n${text}`)
+  if (write) await writeFile(FILE, withRegion(await readFile(FILE, 'utf8'), name, text))
 }
 
-async function run(subject: Subject, workload: string, connections: number): Promise<Figures> {
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
-  const server = subject.start(directory)
+function heading({ rounds, bytes, s3Bytes }: Settings, minutes: number): string {
+  const day = new Date().toISOString().slice(0, 10)
+  const size = `${bytes / MIB} MiB a run on disk, ${s3Bytes / MIB} MiB on S3`
+  return `${day}, ${rounds} round${rounds === 1 ? '' : 's'}, ${size}, ${minutes.toFixed(0)} minutes.`
+}
+
+async function orNone<T>(finding: Promise<T>): Promise<T | undefined> {
   try {
-    const pid = server.pid ?? 0
-    const url = await listening(server)
-    const before = await cpuSeconds(pid)
-    const load = [join(HERE, 'load.js'), workload, url, String(BYTES), String(connections)]
-    const { stdout } = await promisify(execFile)(process.execPath, load)
-    const { seconds } = JSON.parse(stdout) as { seconds: number }
-    const cpu = (await settledCpu(pid)) - before
-    return {
-      mibPerSecond: BYTES / MIB / seconds,
-      cpuPerGib: (cpu / BYTES) * GIB,
-      peakMib: await peakMemory(pid),
-    }
-  } finally {
-    server.kill('SIGKILL')
-    await rm(directory, { recursive: true, force: true })
+    return await finding
+  } catch (error) {
+    if (!(error instanceof ServiceMissing)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return undefined
   }
 }
 
-async function listening(server: ChildProcess): Promise<string> {
-  if (server.stdout === null) throw new Error('no output')
-  const lines = createInterface({ input: server.stdout })
-  for await (const line of lines) {
-    const url = /http:\/\/[\d.:]+/.exec(line)?.[0]
-    if (url === undefined) continue
-    server.stdout.resume()
-    return url
-  }
-  throw new Error('the server did not start')
+try {
+  await bench(readSettings(process.env))
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
+} finally {
+  await endAll()
 }
-
-/** What a server does after its last answer (a checksum that is still being computed) is its cost too. */
-async function settledCpu(pid: number): Promise<number> {
-  for (let last = -1; ; ) {
-    const now = await cpuSeconds(pid)
-    if (now - last < 0.02) return now
-    last = now
-    await new Promise((resolve) => setTimeout(resolve, 300))
-  }
-}
-
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS
-}
-
-async function peakMemory(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (part: number): string => (sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN).toFixed(digits)
-  return `${at(0.5)} (${at(0)}–${at(1)})`
-}
-
-function row(name: string, all: readonly Figures[]): string {
-  const of = (key: keyof Figures, digits: number): string =>
-    spread(
-      all.map((one) => one[key]),
-      digits,
-    )
-  return `| ${name} | ${of('mibPerSecond', 0)} | ${of('cpuPerGib', 2)} | ${of('peakMib', 0)} |`
-}
-
-async function compare(
-  title: string,
-  subjects: readonly (readonly [Subject, string])[],
-  connections: number,
-): Promise<void> {
-  const figures = subjects.map((): Figures[] => [])
-  for (let round = -1; round < ROUNDS; round += 1) {
-    for (const [at, [subject, workload]] of subjects.entries()) {
-      const result = await run(subject, workload, connections)
-      // The first round warms the machine up and does not count.
-      if (round >= 0) figures[at]?.push(result)
-    }
-  }
-  console.log(`\n### ${title}\n\n| | MiB/s | CPU s/GiB | peak MiB |\n|---|---|---|---|`)
-  for (const [at, [subject]] of subjects.entries()) console.log(row(subject.name, figures[at] ?? []))
-  const [ours = [], theirs = []] = figures
-  const ratio = (key: keyof Figures): number[] => ours.map((one, at) => one[key] / (theirs[at]?.[key] ?? Number.NaN))
-  console.log(
-    `| ratio of the first two, run by run | ${spread(ratio('mibPerSecond'), 2)} | ${spread(ratio('cpuPerGib'), 2)} | |`,
-  )
-}
-
-console.log(`${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / GIB)} GiB, Node ${process.version}`)
-console.log(
-  `${BYTES / MIB} MiB a run, ${ROUNDS} rounds after one to warm up, subjects in turn; median (lowest–highest)`,
-)
-console.log(`SHA-256 alone: ${hashCost().toFixed(2)} CPU s/GiB`)
-await compare(
-  'tus, one PATCH',
-  [
-    [holdfast, 'patch'],
-    [stock, 'patch'],
-    [discarding, 'patch'],
-  ],
-  1,
-)
-await compare(
-  'tus, PATCHes of 5 MiB over 4 connections',
-  [
-    [holdfast, 'patches'],
-    [stock, 'patches'],
-  ],
-  4,
-)
-await compare(
-  'JSON chunks of 5 MiB with SHA-256 over 4 connections, against one stock PATCH',
-  [
-    [holdfast, 'chunks'],
-    [stock, 'patch'],
-  ],
-  4,
-)

@@ -15,7 +15,7 @@ import { readDocuments, readProjectFile, readSnippets } from '../support/snippet
 import { tempDir } from '../support/temp-dir.ts'
 
 const run = promisify(execFile)
-const others = ['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'RUNBOOK.md', 'SECURITY.md']
+const others = ['ARCHITECTURE.md', 'BENCHMARKS.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'RUNBOOK.md', 'SECURITY.md']
 const examples = (await readdir(join(PROJECT_ROOT, 'examples')))
   .map((name) => `examples/${name}/README.md`)
   .filter((name) => existsSync(join(PROJECT_ROOT, name)))

@@ -24,6 +24,8 @@ const ATTEMPTS = 2
 
 export interface CephServer {
   readonly service: S3Service
+  /** Its processes. */
+  readonly pids: readonly number[]
   running(): boolean
   stop(): Promise<void>
 }
@@ -96,6 +98,7 @@ async function startOn(port: number, root: string): Promise<CephServer> {
       credentials: CREDENTIALS,
       forcePathStyle: true,
     },
+    pids: servers.map(({ pid }) => pid),
     running: () => servers.every((started) => started.running()),
     stop,
   }
