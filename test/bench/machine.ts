@@ -42,11 +42,17 @@ async function versionOf(name: string): Promise<string> {
 }
 
 async function commit(): Promise<string> {
-  const git = promisify(execFile)('git', ['describe', '--always', '--dirty'], { cwd: PROJECT_ROOT })
-  return git.then(
-    ({ stdout }) => `at ${stdout.trim()}`,
-    () => 'as it is here',
-  )
+  const git = async (...args: readonly string[]): Promise<string> =>
+    (await promisify(execFile)('git', args, { cwd: PROJECT_ROOT })).stdout.trim()
+  try {
+    const [at, changes] = [
+      await git('rev-parse', '--short', 'HEAD'),
+      await git('status', '--porcelain', 'src', 'adapters'),
+    ]
+    return changes === '' ? `at ${at}` : `at ${at}, with changes that are not committed`
+  } catch {
+    return 'of no known commit'
+  }
 }
 
 async function firstLine([file = '', ...args]: readonly string[]): Promise<string> {

@@ -23,6 +23,7 @@ import { s3 } from './parts/s3.ts'
 import { small } from './parts/small.ts'
 import { withRegion } from './report.ts'
 import { type PartName, readSettings, type Settings } from './settings.ts'
+import { watchStrangers } from './strangers.ts'
 import { findTusd } from './subjects/tusd.ts'
 
 const MIB = 1024 ** 2
@@ -41,10 +42,12 @@ async function bench(settings: Settings): Promise<void> {
   await report(settings, 'machine', `${await machineText()}\n${await subjectsText(context)}`)
   for (const part of settings.only) {
     const began = Date.now()
+    const strangers = await watchStrangers()
     process.stderr.write(`${part}\n`)
     try {
       const text = await WORK[part](context)
-      await report(settings, part, `${heading(settings, (Date.now() - began) / 60_000)}\n\n${text}`)
+      const spent = `${((Date.now() - began) / 60_000).toFixed(0)} minutes; others took ${(await strangers()).toFixed(0)} % of the machine.`
+      await report(settings, part, `${heading(settings)}, ${spent}\n\n${text}`)
     } catch (error) {
       // The others are worth having all the same.
       process.stderr.write(`${part} came to nothing: ${String(error)}\n`)
@@ -59,10 +62,10 @@ async function report({ write }: Settings, name: string, text: string): Promise<
   if (write) await writeFile(FILE, withRegion(await readFile(FILE, 'utf8'), name, text))
 }
 
-function heading({ rounds, bytes, s3Bytes }: Settings, minutes: number): string {
+function heading({ rounds, bytes, s3Bytes }: Settings): string {
   const day = new Date().toISOString().slice(0, 10)
   const size = `${bytes / MIB} MiB a run on disk, ${s3Bytes / MIB} MiB on S3`
-  return `${day}, ${rounds} round${rounds === 1 ? '' : 's'}, ${size}, ${minutes.toFixed(0)} minutes.`
+  return `${day}, ${rounds} round${rounds === 1 ? '' : 's'}, ${size}`
 }
 
 async function orNone<T>(finding: Promise<T>): Promise<T | undefined> {
@@ -75,6 +78,9 @@ async function orNone<T>(finding: Promise<T>): Promise<T | undefined> {
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void endAll().then(() => process.exit(1)))
+}
 try {
   await bench(readSettings(process.env))
 } catch (error) {

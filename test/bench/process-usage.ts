@@ -38,6 +38,17 @@ export async function peakMibOf(pids: readonly number[]): Promise<number> {
   return (await Promise.all(peaks)).reduce((sum, one) => sum + one, 0)
 }
 
+/** CPU seconds of the whole machine, its cores added up: what somebody was given, and what the host took away. */
+export async function machineCpuSeconds(): Promise<{ readonly busy: number; readonly all: number }> {
+  const [first = ''] = (await readFile('/proc/stat', 'utf8')).split('\n', 1)
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = first
+    .split(/\s+/)
+    .slice(1)
+    .map((ticks) => Number(ticks) / TICKS)
+  const busy = user + nice + system + irq + softirq + steal
+  return { busy, all: busy + idle + iowait }
+}
+
 /** The processes and all that descend from them. */
 async function family(pids: readonly number[]): Promise<readonly number[]> {
   const all: number[] = []

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { mortalFolder, removeFolder } from '../support/services/mortal-process.ts'
 import type { Job, Outcome } from './client/job.ts'
 import { cpuSecondsOf, peakMibOf, settledCpuSecondsOf } from './process-usage.ts'
 import { percentile } from './statistics.ts'
@@ -35,7 +33,7 @@ export interface Ground {
 
 /** Starts a subject afresh, has a client do its work, and says what both took. */
 export async function run(subject: Subject, task: Task, ground: Ground = {}): Promise<Figures> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
+  const folder = await mortalFolder('bench')
   try {
     const prepared = { ...task, ...(await ground.prepare?.(folder)) }
     const place = ground.s3 === undefined ? { folder } : { folder, s3: await ground.s3() }
@@ -54,7 +52,7 @@ export async function run(subject: Subject, task: Task, ground: Ground = {}): Pr
       await server.stop()
     }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
 }
 

@@ -55,7 +55,7 @@ export async function completion({ settings }: Context): Promise<string> {
     }
   }
   return paragraphs(
-    'ms until the answer that says the file is there, on disk, FSYNC=complete.',
+    `ms until the answer that says the file is there, on disk, FSYNC=complete; ${rounds} of the rounds.`,
     table(
       ['', ...heads],
       [...cells].map(([name, row]) => [name, ...row]),

@@ -32,9 +32,10 @@ export async function flat({ settings, tusd: program, redis: command }: Context)
       { name: '@tus/server, PATCHes', subject: nodeServer('stock-server'), task: task('flat-tus') },
       ...(program === undefined ? [] : [{ name: 'tusd, PATCHes', subject: tusd(program), task: task('flat-tus') }]),
     ]
-    const results = await compare(contenders, Math.min(settings.rounds, 2), 'countPerSecond')
+    const rounds = Math.min(settings.rounds, 2)
+    const results = await compare(contenders, rounds, 'countPerSecond')
     return paragraphs(
-      `One upload of ${count} chunks of 64 KiB on disk, one after the other over one connection (FSYNC=off).`,
+      `One upload of ${count} chunks of 64 KiB on disk, one after the other over one connection (FSYNC=off); ${rounds} of the rounds.`,
       windowsTable(results, count, 'p50', 'p50 ms', 2),
       windowsTable(results, count, 'cpu', 'server CPU ms', 2),
     )
