@@ -10,15 +10,22 @@ export interface Contender {
   readonly ground?: Ground
 }
 
-/** Runs them in turn, round for round, on the same machine in the same minutes. `told` is the figure that it shows meanwhile. */
+/** How often, and what is shown meanwhile. */
+export interface Turns {
+  readonly rounds: number
+  /** Whether one more round comes first and does not count, where there is more than one. @default true */
+  readonly warmsUp?: boolean
+  /** A name among the figures. @default 'mibPerSecond' */
+  readonly told?: string
+}
+
+/** Runs them in turn, round for round, on the same machine in the same minutes. */
 export async function compare(
   contenders: readonly Contender[],
-  rounds: number,
-  told = 'mibPerSecond',
+  { rounds, warmsUp = true, told = 'mibPerSecond' }: Turns,
 ): Promise<Results> {
   const results = new Map(contenders.map(({ name }): [string, Figures[]] => [name, []]))
-  // The first of several rounds warms the machine up and does not count.
-  for (let round = rounds > 1 ? -1 : 0; round < rounds; round += 1) {
+  for (let round = warmsUp && rounds > 1 ? -1 : 0; round < rounds; round += 1) {
     for (const { name, subject, task, ground } of contenders) {
       const figures = await run(subject, task, ground)
       process.stderr.write(`  ${name}: ${told} ${figures[told]?.toFixed(1)}\n`)

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { startCeph } from '../support/services/ceph-server.ts'
+import type { CephServer } from '../support/services/ceph-server.ts'
 import type { S3Service } from '../support/services/s3-service.ts'
 import type { Ground } from './run.ts'
 import { startProgram } from './subject.ts'
-import { fileURLToPath } from 'node:url'
 
 const DELAY_PROXY = fileURLToPath(new URL('servers/delay-proxy.js', import.meta.url))
 
@@ -16,9 +16,9 @@ export interface Store {
   stop(): Promise<void>
 }
 
-/** Starts a Ceph that nobody has used yet: it keeps all in memory. */
-export async function startStore(ceph: string, latencyMs = 0): Promise<Store> {
-  const server = await startCeph(ceph)
+/** A Ceph that nobody has used yet, for it keeps all in memory; it is stopped with the store. */
+export async function startStore(ceph: Promise<CephServer>, latencyMs = 0): Promise<Store> {
+  const server = await ceph
   const far =
     latencyMs === 0
       ? null

@@ -42,7 +42,7 @@ export async function completion({ settings }: Context): Promise<string> {
   for (const [title, size] of SIZES) {
     const largest = size > settings.bytes
     for (const way of largest ? (['after a restart'] as const) : (['in order', 'after a restart'] as const)) {
-      const results = await compare(contenders(size, way), rounds, 'completeMs')
+      const results = await compare(contenders(size, way), { rounds, told: 'completeMs' })
       heads.push(`${title}, ${way}`)
       for (const [name, runs] of results) {
         cells.get(name)?.push(
@@ -55,7 +55,7 @@ export async function completion({ settings }: Context): Promise<string> {
     }
   }
   return paragraphs(
-    `ms until the answer that says the file is there, on disk, FSYNC=complete; ${rounds} of the rounds.`,
+    `ms until the answer that says the file is there, on disk, FSYNC=complete; rounds: ${rounds}.`,
     table(
       ['', ...heads],
       [...cells].map(([name, row]) => [name, ...row]),

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import type { S3Request } from '../../support/s3-proxy-request.ts'
 import { S3Proxy } from '../../support/s3-proxy.ts'
+import { startCeph } from '../../support/services/ceph-server.ts'
 import { startRedisServer } from '../../support/services/redis-server.ts'
 import type { Contender } from '../compare.ts'
 import type { Context } from '../context.ts'
@@ -15,7 +16,7 @@ const PART = 5 * 1024 ** 2
 /** What one upload asks S3 and Redis for: counted, not timed. */
 export async function counts({ settings, tusd, ceph, redis: command }: Context): Promise<string> {
   if (ceph === undefined || command === undefined) return 'There was no S3 or no Redis here.'
-  const [store, redis] = [await startStore(ceph), await startRedisServer(command)]
+  const [store, redis] = [await startStore(startCeph(ceph)), await startRedisServer(command)]
   const proxy = await S3Proxy.start(store.service.endpoint)
   const client = new Redis(redis.url)
   const monitor = await client.monitor()

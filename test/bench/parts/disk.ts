@@ -40,7 +40,7 @@ export async function disk({ settings, tusd: program, nginx }: Context): Promise
         : [{ name: 'nginx, PUT', subject: nginxPut(nginx), task: { ...task, workload: dav } }]),
       { name: 'Node, throwing bytes away', subject: nodeServer('discard-server'), task },
     ]
-    const results = await compare(contenders, rounds)
+    const results = await compare(contenders, { rounds })
     texts.push(`### ${title}`, resultTable(results, THROUGHPUT), goalTable(results, goals))
   }
   return paragraphs(...texts)

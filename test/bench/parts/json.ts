@@ -29,7 +29,7 @@ export async function json({ settings, tusd: program }: Context): Promise<string
       { name: STOCK, subject: nodeServer('stock-server'), task: peers },
       ...(program === undefined ? [] : [{ name: TUSD, subject: tusd(program), task: peers }]),
     ]
-    const results = await compare(contenders, rounds)
+    const results = await compare(contenders, { rounds })
     const title = connections === 1 ? '1 connection' : `${connections} connections`
     texts.push(`### Over ${title}`, resultTable(results, THROUGHPUT), goalTable(results, goals))
   }

@@ -1,3 +1,4 @@
+import { startCeph } from '../../support/services/ceph-server.ts'
 import { compare, type Contender } from '../compare.ts'
 import type { Context } from '../context.ts'
 import { paragraphs } from '../report.ts'
@@ -22,12 +23,11 @@ export async function s3({ settings, tusd: program, ceph }: Context): Promise<st
   const texts: string[] = []
   for (const partMib of [5, 16]) {
     for (const latencyMs of [0, 30]) {
-      const store = await startStore(ceph, latencyMs)
+      const store = await startStore(startCeph(ceph), latencyMs)
       try {
-        const results = await compare(
-          s3Contenders(store.ground, partMib * MIB, settings.s3Bytes, program),
-          settings.rounds,
-        )
+        const results = await compare(s3Contenders(store.ground, partMib * MIB, settings.s3Bytes, program), {
+          rounds: settings.rounds,
+        })
         const title = `### Parts of ${partMib} MiB, ${latencyMs} ms of latency`
         texts.push(title, resultTable(results, COLUMNS), goalTable(results, goals))
       } finally {

@@ -38,7 +38,7 @@ export async function small({ settings, tusd: program, nginx }: Context): Promis
       ? []
       : [{ name: 'nginx, PUT', subject: nginxPut(nginx), task: { ...task, workload: 'small-put' as const } }]),
   ]
-  const results = await compare(contenders, rounds, 'countPerSecond')
+  const results = await compare(contenders, { rounds, told: 'countPerSecond' })
   return paragraphs(
     `${count} files of 50 KiB over 4 connections; tus: one request each (creation with upload), JSON: three (initiate, chunk, complete).`,
     resultTable(results, COLUMNS),
