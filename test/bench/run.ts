@@ -9,6 +9,8 @@ import type { Place, Subject } from './subject.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
+/** No run takes so long, ms: a server that answers nothing is not waited for. */
+const PATIENCE_MS = 15 * 60_000
 const CLIENT = fileURLToPath(new URL('client/main.js', import.meta.url))
 
 /** What a run gave, by name. */
@@ -59,9 +61,12 @@ export async function run(subject: Subject, task: Task, ground: Ground = {}): Pr
 const DEFAULTS = { connections: 1, chunk: 5 * MIB, count: 1, upload: '' }
 
 async function askClient(job: Job): Promise<Outcome> {
-  const asked = promisify(execFile)(process.execPath, [CLIENT, JSON.stringify(job)], { maxBuffer: 64 * MIB })
+  const asked = promisify(execFile)(process.execPath, [CLIENT, JSON.stringify(job)], {
+    maxBuffer: 64 * MIB,
+    timeout: PATIENCE_MS,
+  })
   const { stdout } = await asked.catch(({ stderr }: { readonly stderr: string }) => {
-    throw new Error(`The client of ${job.workload} was answered: ${stderr}`)
+    throw new Error(`The client of ${job.workload} was answered: ${stderr || 'nothing'}`)
   })
   return JSON.parse(stdout) as Outcome
 }
