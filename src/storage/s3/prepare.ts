@@ -21,7 +21,8 @@ export async function prepareBucket(context: S3Context, readOnly: boolean): Prom
 class IgnoredCondition extends Error {}
 
 async function tryCondition({ bucket, documents, keys }: S3Context): Promise<void> {
-  const key = `${keys.prefix}probe-${randomUUID()}`
+  // Where an upload's objects are that nobody ever knew of: if a kill leaves it, it is swept as they are.
+  const key = `${keys.upload(randomUUID())}probe`
   try {
     const first = await documents.create(key, {})
     const second = await documents.create(key, {})

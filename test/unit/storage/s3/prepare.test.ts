@@ -1,4 +1,4 @@
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { MIB } from '../../../../src/grid.ts'
 import { fromS3Store, S3Storage, type S3Sender, s3ClientOptions } from '../../../../src/storage/s3/index.ts'
@@ -6,6 +6,7 @@ import { describeWithS3, s3Service } from '../../../support/services/s3.ts'
 import { S3Place } from '../../../support/s3-place.ts'
 import { complete, expectBytes, gather, storeAll, testBytes, testManifest } from '../../../support/storage-suite.ts'
 
+const DAY_MS = 24 * 60 * 60_000
 const retry = { attempts: 2, baseMs: 1 }
 
 describeWithS3('opening a storage', () => {
@@ -37,6 +38,21 @@ describeWithS3('opening a storage', () => {
       /^The S3 storage of bucket "acme" does not answer: ECONNREFUSED[^\n]*$/,
     )
     client.destroy()
+  })
+
+  it('has a sweep remove what it tried, where it could not', async () => {
+    const killed: S3Sender = {
+      send: (command, options) => {
+        if (command instanceof DeleteObjectCommand) throw new Error('killed')
+        return place.s3.send(command, options)
+      },
+    }
+    await expect(new S3Storage({ client: killed, bucket: place.bucket, retry }).open()).rejects.toThrow('killed')
+    expect(await place.keys()).toHaveLength(1)
+    const storage = new S3Storage({ client: place.s3, bucket: place.bucket })
+    await storage.open()
+    await storage.sweep(Date.now() + DAY_MS)
+    expect(await place.keys()).toEqual([])
   })
 
   it('refuses an S3 that ignores the conditions of a write, unless it is told so', async () => {
