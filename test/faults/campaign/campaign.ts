@@ -22,11 +22,15 @@ const SLOTS = 8
 const CLIENTS = [TusUpload, TusUpload, JsonUpload, JsonUpload, SharedUpload, RivalUpload, ConcatenatedUpload] as const
 /** What a server may need at most, its budget included. */
 const MOST_MEMORY = 700 * MIB
+/** Sockets of a node that nobody uses: where it listens, to Redis, and to S3. */
+const MOST_SOCKETS = 60
 
 /** When there has been enough trouble. */
 interface Goal {
   readonly kills: number
   readonly errors: number
+  /** How often everything is to have been hit that was hit at all: each call in each phase. */
+  readonly inCell: number
   /** Seconds after which it is over in any case. */
   readonly seconds: number
 }
@@ -107,8 +111,12 @@ class Campaign {
   }
 
   get #goesOn(): boolean {
-    const { goal, kills, errors } = this.#options
-    const isEnough = kills.total - this.#before.kills >= goal.kills && errors.total - this.#before.errors >= goal.errors
+    const { goal, kills, errors, traits } = this.#options
+    const { combination } = traits
+    const isEnough =
+      kills.total - this.#before.kills >= goal.kills &&
+      errors.total - this.#before.errors >= goal.errors &&
+      kills.below(combination, goal.inCell).length + errors.below(combination, goal.inCell).length === 0
     return this.#faults.length === 0 && !isEnough && this.#seconds <= goal.seconds
   }
 
@@ -155,10 +163,25 @@ class Campaign {
     }
   }
 
+  /** Sees that nothing stays open when nobody is at it: no file, and no more sockets than lead to Redis and S3. */
+  async #expectNothingOpen(): Promise<void> {
+    const open = async (): Promise<string[]> => {
+      const handles = (await Promise.all(this.#world.nodes.map((node) => node.openHandles()))).flat()
+      const sockets = handles.filter((name) => name.startsWith('socket:'))
+      return [
+        ...handles.filter((name) => name.startsWith(this.#world.directory)),
+        ...sockets.slice(MOST_SOCKETS * this.#world.nodes.length),
+      ]
+    }
+    await expect.poll(open, { message: 'what nodes have open', timeout: 30_000 }).toEqual([])
+  }
+
   /** When the trouble is over. */
   async #end(): Promise<void> {
     const world = this.#world
     await this.#kept.check()
+    this.#wire.close()
+    await this.#expectNothingOpen()
     expect(world.output, 'what nodes wrote').not.toMatch(/unhandled|uncaught/i)
     // Where others keep what they keep, and whom they tell, is not known here.
     if (!world.traits.isPlainTus) {

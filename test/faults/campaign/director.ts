@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../../support/byte-source.ts'
 import type { ClientsAtWork } from './clients-at-work.ts'
 import { CALM } from './fault-chance.ts'
-import type { Cell, Tally } from './tally.ts'
+import { type Cell, cellOf, type Tally } from './tally.ts'
 import { LEASE_MS, type World } from './world.ts'
 
 /** What a kill is to come in the midst of. */
@@ -55,6 +55,8 @@ export class Director {
         { common: 0.002, rare: 0.08 },
         { common: 0.01, rare: 0.15 },
         { common: 0.05, rare: 0.3 },
+        // Whatever has seldom failed fails at once.
+        { common: 0, rare: 1 },
       ])
       // Whoever is told of files is not always there.
       if (random.chance(0.3)) world.receiver.plan.push(random.pick([500, 503, 'hang']))
@@ -98,11 +100,12 @@ export class Director {
     await world.begin(at)
   }
 
-  /** What has seen too few kills; null where everything has seen enough. */
+  /** What has seen too few kills, of what is to see some and of what has; null where everything has seen enough. */
   #target(): Cell | null {
     const { world, random, kills } = this.#options
     const { combination } = world.traits
-    const lacking = TARGETS.filter((cell) => kills.count(combination, cell) < ENOUGH_KILLS + 4)
+    const seen = kills.cells(combination).map(([key]) => cellOf(key))
+    const lacking = [...TARGETS, ...seen].filter((cell) => kills.count(combination, cell) < ENOUGH_KILLS + 2)
     const [first, ...others] = lacking
     return first === undefined || random.chance(0.3) ? null : random.pick([first, ...others])
   }

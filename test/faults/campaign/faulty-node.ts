@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { FAULTS_VARIABLE, type NodeFaults, type NodeNews, type NodeOrder } from './node-orders.ts'
 
@@ -96,6 +96,14 @@ export class FaultyNode {
       await ended
     }
     return this.#child.exitCode
+  }
+
+  /** What it has open: paths of files, and names such as `socket:[4711]`. */
+  async openHandles(): Promise<string[]> {
+    const numbers = await readdir(`/proc/${this.pid}/fd`)
+    // One may be closed meanwhile.
+    const names = await Promise.all(numbers.map((number) => readlink(`/proc/${this.pid}/fd/${number}`).catch(() => '')))
+    return names.filter((name) => name !== '')
   }
 
   /** The most memory it has had, bytes. */

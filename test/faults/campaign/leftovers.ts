@@ -14,7 +14,7 @@ const UPLOAD_KEY = /^holdfast\/uploads\/([0-9a-f-]{36})\/(.+)$/
 export async function leftoversOnDisk(directory: string, finished: Finished, records: boolean): Promise<string[]> {
   const left: string[] = []
   for (const id of await readdir(join(directory, 'uploads'))) {
-    for (const name of await readdir(join(directory, 'uploads', id)))
+    for (const name of await namesIn(join(directory, 'uploads', id)))
       if (!(records || finished.has(id)) || !RECORDS.includes(name)) left.push(`uploads/${id}/${name}`)
   }
   for (const name of await readdir(join(directory, 'files')))
@@ -22,6 +22,14 @@ export async function leftoversOnDisk(directory: string, finished: Finished, rec
   for (const name of await readdir(directory))
     if (!['uploads', 'files', 'claims', 'owner.json', 'secret.json'].includes(name)) left.push(name)
   return left
+}
+
+/** What is in a folder; nothing, where it is gone meanwhile. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
 }
 
 /**

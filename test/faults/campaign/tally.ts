@@ -32,6 +32,11 @@ export class Tally {
     return [...this.#of(combination)].toSorted(([a], [b]) => a.localeCompare(b))
   }
 
+  /** Cells of a combination that have seen less than this. */
+  below(combination: Combination, least: number): [key: string, count: number][] {
+    return this.cells(combination).filter(([, count]) => count < least)
+  }
+
   /** A row for each call and phase, a column for each combination. */
   table(combinations: readonly Combination[]): string {
     const keys = [...new Set(combinations.flatMap((one) => [...this.#of(one).keys()]))].toSorted()
@@ -51,6 +56,12 @@ export class Tally {
     this.#counts.set(combination, counts)
     return counts
   }
+}
+
+/** The cell that a key of {@link Tally.cells} stands for. */
+export function cellOf(key: string): Cell {
+  const [call = '', phase = ''] = key.split(', ')
+  return { call, phase }
 }
 
 function keyOf({ call, phase }: Cell): string {

@@ -22,6 +22,8 @@ const PAUSE_MS = 60
 const PATIENCE_MS = 4000
 /** So long a client may be told to come again before something is wrong, ms. */
 const STUCK_MS = 60_000
+/** So long it may lose every connection, ms: nodes are killed all the time. */
+const LOST_MS = 4 * STUCK_MS
 
 /** What a client works with. */
 export interface ClientPlace {
@@ -135,7 +137,8 @@ export abstract class CampaignClient {
 
   /** Tries again while the connection is lost, or the answer says later. */
   protected async patiently<T>(ask: () => Promise<T>, later: readonly number[]): Promise<T> {
-    let begun = performance.now()
+    const first = performance.now()
+    let begun = first
     for (;;) {
       try {
         return await ask()
@@ -143,7 +146,7 @@ export abstract class CampaignClient {
         if (!this.mayPass(error, later) || this.place.isOver()) throw error
         // A node that is killed while it takes a body is no node that refuses it.
         if (error instanceof ConnectionLost) begun = performance.now()
-        if (performance.now() - begun > STUCK_MS)
+        if (performance.now() - begun > STUCK_MS || performance.now() - first > LOST_MS)
           throw new Error(`${this.name} is stuck: ${String(error)}`, { cause: error })
         await this.pause()
       }
