@@ -52,6 +52,7 @@ describeWithOwnRedis('a server', () => {
       await subject.remove()
       console.log(`A server ${name}: ${found?.slice(0, 500)}`)
       expect(found).not.toBeNull()
+      expect(found, 'no defect, but a server that does not begin').not.toMatch(/before it listened/)
     })
   })
 })

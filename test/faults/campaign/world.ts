@@ -22,6 +22,8 @@ import type { Tally } from './tally.ts'
 const MAIN = fileURLToPath(new URL('../../../dist/adapters/standalone/main.js', import.meta.url))
 /** So long a node that was killed keeps others from an upload, ms. */
 export const LEASE_MS = 1500
+/** So often a node is started, at most, before it is not storage that keeps it from it. */
+const STARTS = 12
 /** Clocks of nodes are off by at most so much, ms. */
 const MOST_SKEW_MS = 4 * 60_000
 
@@ -137,9 +139,19 @@ export class World {
     for (const node of this.#nodes) node?.order({ weather })
   }
 
-  /** Starts node `at` where it is not there. Its clock is off, by another time each time. */
+  /**
+   * Starts node `at` where it is not there. Its clock is off, by another time each time. While storage fails, a node says so
+   * and ends, and is started again.
+   */
   async begin(at: number, variables: Readonly<Record<string, string>> = {}, skewMs?: number): Promise<void> {
-    if (this.#nodes[at] != null) return
+    for (let time = 1; this.#nodes[at] == null; time += 1) {
+      await this.#start(at, variables, skewMs).catch((error: unknown) => {
+        if (time === STARTS || this.#weather.rare === 0) throw error
+      })
+    }
+  }
+
+  async #start(at: number, variables: Readonly<Record<string, string>>, skewMs?: number): Promise<void> {
     const { main = MAIN, isUnlocked = false, errors, traits } = this.#options
     const node = await FaultyNode.start({
       main,
