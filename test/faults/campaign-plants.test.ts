@@ -41,7 +41,7 @@ describeWithOwnRedis('a server', () => {
       await planted.remove()
     })
 
-    it.each(RUN)('$name is found out', { timeout: 300_000 }, async ({ name, traits, make }) => {
+    it.each(RUN)('$name is found out', { timeout: 900_000 }, async ({ name, traits, make }) => {
       const subject = await make()
       const goal = { kills: Infinity, errors: Infinity, inCell: 0, seconds: PLANT_SECONDS }
       const options = { traits, seed: runSeed(), goal, kills: new Tally(), errors: new Tally(), main: subject.main }

@@ -93,11 +93,11 @@ class Campaign {
   }
 
   async run(): Promise<CampaignReport> {
-    const { seed, kills, traits } = this.#options
+    const { seed, kills, errors, traits } = this.#options
     const goesOn = (): boolean => this.#goesOn
     const random = new Random(seed, 2)
     const [world, clients, others] = [this.#world, this.#clients, this.#others]
-    const director = new Director({ world, clients, random, kills, others, goesOn })
+    const director = new Director({ world, clients, random, kills, errors, others, goesOn })
     const slots = Array.from({ length: SLOTS }, () => this.#upload())
     const works = [...slots, this.#watch(), ...(traits.isPlainTus ? [] : [this.#observe()]), director.run()]
     await Promise.all(works.map((work) => work.catch((error: unknown) => void this.#faults.push(error))))

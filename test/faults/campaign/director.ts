@@ -24,6 +24,7 @@ export interface DirectorOptions {
   readonly clients: ClientsAtWork
   readonly random: Random
   readonly kills: Tally
+  readonly errors: Tally
   /** Faults other than kills and failing storage, by name. */
   readonly others: Map<string, number>
   readonly goesOn: () => boolean
@@ -52,18 +53,28 @@ export class Director {
     while (goesOn()) {
       world.weather = random.pick([
         CALM,
-        { common: 0.002, rare: 0.08 },
-        { common: 0.01, rare: 0.15 },
-        { common: 0.05, rare: 0.3 },
+        { common: 0.002, rare: 0.08, broken: null },
+        { common: 0.01, rare: 0.15, broken: null },
+        { common: 0.05, rare: 0.3, broken: null },
         // Whatever has seldom failed fails at once.
-        { common: 0, rare: 1 },
+        { common: 0, rare: 1, broken: null },
+        { common: 0.002, rare: 0.08, broken: this.#anyCall() },
+        { common: 0.002, rare: 0.08, broken: this.#anyCall() },
       ])
       // Whoever is told of files is not always there.
       if (random.chance(0.3)) world.receiver.plan.push(random.pick([500, 503, 'hang']))
-      await this.#wait(random.int(300, 1500))
+      // However often it is repeated.
+      await this.#wait(world.weather.broken === null ? random.int(300, 1500) : random.int(1000, 4000))
     }
     world.receiver.plan.length = 0
     world.weather = CALM
+  }
+
+  /** A call to storage that has failed before. */
+  #anyCall(): string | null {
+    const { world, random, errors } = this.#options
+    const [first, ...others] = errors.cells(world.traits.combination).map(([key]) => cellOf(key).call)
+    return first === undefined ? null : random.pick([first, ...others])
   }
 
   /** Ends node `first` again and again; the last of several too, in turn. */

@@ -6,9 +6,11 @@ export interface Weather {
   readonly common: number
   /** Of one that has not. */
   readonly rare: number
+  /** A call that fails whenever it is made, or null. */
+  readonly broken: string | null
 }
 
-export const CALM: Weather = { common: 0, rare: 0 }
+export const CALM: Weather = { common: 0, rare: 0, broken: null }
 
 /** How often each call is to fail in each phase before it counts as common. */
 const ENOUGH = 12
@@ -30,9 +32,10 @@ export class FaultChance {
 
   /** Whether the call that is made now fails. */
   fails(cell: string): boolean {
-    const { common, rare } = this.weather
+    const { common, rare, broken } = this.weather
     const isRare = (this.#counts.get(cell) ?? 0) < ENOUGH
-    if (!this.#random.chance(isRare ? rare : common)) return false
+    const isBroken = broken !== null && cell.startsWith(`${broken}, `)
+    if (!isBroken && !this.#random.chance(isRare ? rare : common)) return false
     this.learn(cell)
     return true
   }

@@ -16,7 +16,7 @@ export const GOAL = {
 export const LOAD = { clients: IS_WHOLE ? 1000 : 300, seconds: IS_WHOLE ? 300 : 5 }
 
 /** How long a defect may stay unseen, seconds. */
-export const PLANT_SECONDS = numberIn('FAULTS_PLANT_SECONDS', 90)
+export const PLANT_SECONDS = numberIn('FAULTS_PLANT_SECONDS', 300)
 
 /** Which combinations are tried. */
 export const CHOSEN: readonly Combination[] = COMBINATIONS.filter((one) =>

@@ -13,7 +13,7 @@ import type { RedisServer } from '../../support/services/redis-server.ts'
 import { newBucket, s3Service } from '../../support/services/s3.ts'
 import { WEBHOOK_SECRET, WebhookReceiver } from '../../support/webhook-receiver.ts'
 import type { Traits } from './combination.ts'
-import { FaultChance, type Weather } from './fault-chance.ts'
+import { CALM, FaultChance, type Weather } from './fault-chance.ts'
 import { FaultyNode } from './faulty-node.ts'
 import { Phases } from './phases.ts'
 import type { Tally } from './tally.ts'
@@ -56,7 +56,7 @@ export class World {
   /** Who is to be told of every finished file. */
   readonly receiver: WebhookReceiver
   readonly #nodes: (FaultyNode | null)[]
-  #weather: Weather = { common: 0, rare: 0 }
+  #weather: Weather = CALM
   /** Nodes that have ended. */
   readonly #past: FaultyNode[] = []
 
@@ -133,6 +133,10 @@ export class World {
   }
 
   /** How likely calls to storage fail from now on. */
+  get weather(): Weather {
+    return this.#weather
+  }
+
   set weather(weather: Weather) {
     this.#weather = weather
     this.#proxyChance.weather = weather
