@@ -3,7 +3,7 @@ import { isPartial } from '../../concatenation.ts'
 import { UploadError } from '../../errors.ts'
 import { gridOf, isGone, goneError, isOpen, type StoredUpload } from '../../upload.ts'
 import { unlessMissing } from './file-layer.ts'
-import { loadUpload } from './load.ts'
+import { knownUpload } from './load.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
 /**
@@ -19,7 +19,7 @@ import type { UploadFolder } from './upload-folder.ts'
 export async function assembleUpload(folder: UploadFolder): Promise<void> {
   const { disk, id } = folder
   const { layer, layout } = disk
-  const upload = await loadUpload(folder)
+  const upload = await knownUpload(folder)
   if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND')
   const size = mustBeComplete(upload)
   const data = layout.data(id)
@@ -52,9 +52,10 @@ function mustBeComplete(upload: StoredUpload): number {
   throw new UploadError('CHUNKS_MISSING', { details: { missing: ledger.missing(grid) } })
 }
 
-/** Leaves the data file with exactly its bytes, synced. */
+/** Leaves the data file with exactly its bytes, synced unless nothing is. */
 async function makeWhole(folder: UploadFolder, path: string, size: number): Promise<void> {
   const { disk } = folder
+  if (disk.fsync === 'off' && (await disk.sizeOf(path)) === size) return
   const flags = size === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR
   const found = await unlessMissing(
     disk.withFile(path, flags, async (handle) => {

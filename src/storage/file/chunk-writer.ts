@@ -2,7 +2,7 @@ import { chunkLength, chunkStart, MIB } from '../../grid.ts'
 import type { ChunkEntry, Tail } from '../../ledger.ts'
 import { gridOf, type StoredUpload } from '../../upload.ts'
 import type { ChunkWriter } from '../storage.ts'
-import { type LayerHandle, writeAll } from './file-layer.ts'
+import type { LayerHandle } from './file-layer.ts'
 import type { StoredChange } from './journal-format.ts'
 import { storageError } from './storage-error.ts'
 import type { UploadFolder } from './upload-folder.ts'
@@ -167,7 +167,7 @@ export class FileChunkWriter implements ChunkWriter {
     this.#handle ??= this.#folder.data.acquire()
     this.#handle
       .then(async (handle) => {
-        await writeAll(handle, buffers, position)
+        await this.#folder.write(handle, buffers, position)
         this.#folder.wrote(bytes)
       })
       .catch((error: unknown) => {

@@ -1,10 +1,10 @@
 import type { Manifest } from '../../upload.ts'
-import type { Disk } from './disk.ts'
 import { hasCode } from './file-layer.ts'
 import { forgetUpload, removeUploadFiles } from './forget.ts'
 import { encodeJournal } from './journal-format.ts'
 import { toJson } from './json.ts'
 import { readManifest } from './manifest.ts'
+import type { UploadFolder } from './upload-folder.ts'
 
 /**
  * Writes an upload's folder. Returns false where the id exists.
@@ -13,24 +13,28 @@ import { readManifest } from './manifest.ts'
  * crash leaves under the other name is swept. Creations are synced with `chunk` only: otherwise a power cut may take an
  * upload of the last seconds with its bytes, which were not synced either, and the client begins anew.
  */
-export async function createUploadFolder(disk: Disk, manifest: Manifest): Promise<boolean> {
+export async function createUploadFolder(folder: UploadFolder, manifest: Manifest): Promise<boolean> {
+  const { disk } = folder
   const { layer, layout } = disk
   const sync = disk.syncs('chunk')
-  const folder = layout.passing('new', manifest.id)
-  await layer.mkdir(folder, { recursive: false })
+  const passing = layout.passing('new', manifest.id)
+  const header = { v: 1, id: manifest.id, boot: disk.boot } as const
+  await layer.mkdir(passing, { recursive: false })
   try {
-    await disk.write(`${folder}/manifest.json`, toJson(manifest), sync)
-    await disk.write(`${folder}/journal`, encodeJournal({ v: 1, id: manifest.id, boot: disk.boot }, []), sync)
-    if (sync) await disk.syncFolder(folder)
-    await layer.rename(folder, layout.upload(manifest.id))
+    await disk.write(`${passing}/manifest.json`, toJson(manifest), sync)
+    await disk.write(`${passing}/journal`, encodeJournal(header, []), sync)
+    if (sync) await disk.syncFolder(passing)
+    await layer.rename(passing, layout.upload(manifest.id))
   } catch (error) {
-    await removeUploadFiles(disk, folder).catch(() => {})
+    await removeUploadFiles(disk, passing).catch(() => {})
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error
     if ((await readManifest(disk, manifest.id)) !== null) return false
     // What a power cut left of a creation is no upload, and must not keep a repeated creation from its id.
     await forgetUpload(disk, manifest.id)
-    return await createUploadFolder(disk, manifest)
+    return await createUploadFolder(folder, manifest)
   }
+  folder.manifest = manifest
+  folder.journal.begun(header)
   if (sync) await disk.syncFolder(layout.uploads)
   return true
 }

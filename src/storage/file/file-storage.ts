@@ -102,8 +102,8 @@ export class FileStorage implements Storage {
   async create(manifest: Manifest): Promise<boolean> {
     const { id, fileId } = manifest
     if (!isId(id) || !isId(fileId)) throw new Error('The ids of an upload are not UUIDs.')
-    return await this.#run(({ disk, folders }) =>
-      folders.use(id, (folder) => folder.exclusive(() => createUploadFolder(disk, manifest))),
+    return await this.#run(({ folders }) =>
+      folders.use(id, (folder) => folder.exclusive(() => createUploadFolder(folder, manifest))),
     )
   }
 

@@ -17,6 +17,9 @@ export interface Revision<T> {
   readonly changes?: readonly StoredChange[]
 }
 
+/** Most lines that are remembered: those of a small file are asked for again as soon as they are written. */
+const REMEMBERED = 32
+
 interface Waiting {
   readonly change: StoredChange
   readonly sync: boolean
@@ -37,6 +40,8 @@ export class Journal {
   /** Bytes of whole lines; null until this process has looked at the file. */
   #end: number | null = null
   #header: JournalHeader | null = null
+  /** What the whole lines say; null where they are too many to remember, or not known. */
+  #changes: readonly StoredChange[] | null = null
   #closed: Exclude<UploadStatus, 'initiated' | 'uploading'> | null = null
   /** Something of a failed append may stand behind the end: it would swallow the next line. */
   #torn = false
@@ -50,6 +55,20 @@ export class Journal {
     this.#disk = disk
     this.#id = id
     this.#path = disk.layout.journal(id)
+  }
+
+  /** This process has just made it, with no line but the header. */
+  begun(header: JournalHeader): void {
+    this.#end = encodeJournal(header, []).length
+    this.#header = header
+    this.#changes = []
+    this.#mayHaveNew = false
+  }
+
+  /** What it says, where this process, which alone writes it, knows that without reading it. */
+  get known(): Pick<JournalContents, 'header' | 'changes'> | null {
+    if (this.#changes === null || this.#waiting.length > 0) return null
+    return { header: this.#header, changes: this.#changes }
   }
 
   /** Appends a line. With `sync` it survives a power cut when this resolves. */
@@ -119,6 +138,8 @@ export class Journal {
 
   async #write(lines: readonly Waiting[]): Promise<void> {
     const end = this.#end ?? 0
+    const known = this.#changes
+    this.#changes = null
     const content = Buffer.concat(lines.map(({ change }) => encodeLine(change)))
     await this.#disk.withFile(this.#path, 'r+', async (handle) => {
       try {
@@ -131,6 +152,7 @@ export class Journal {
         }
         this.#torn = false
         this.#end = end + content.length
+        this.#changes = known === null ? null : few([...known, ...lines.map(({ change }) => change)])
       } catch (error) {
         await handle.truncate(end).then(
           () => {
@@ -164,6 +186,7 @@ export class Journal {
     if (torn && !this.#disk.readOnly) await this.#truncate(contents.end)
     this.#end = file === null ? null : contents.end
     this.#header = contents.header
+    this.#changes = few(contents.changes)
     this.#closed = null
     for (const change of contents.changes) this.#note(change)
     return contents
@@ -188,11 +211,13 @@ export class Journal {
     const sync = fsync !== 'off'
     // One fixed name: the queue lets only one of these run, and a leftover is written over.
     this.#mayHaveNew = true
+    this.#changes = null
     await this.#disk.write(layout.newJournal(this.#id), content, sync)
     await layer.rename(layout.newJournal(this.#id), this.#path)
     this.#mayHaveNew = false
     this.#end = content.length
     this.#header = header
+    this.#changes = few(changes)
     this.#torn = false
     this.#closed = null
     for (const change of changes) this.#note(change)
@@ -223,4 +248,8 @@ export class Journal {
     const allowed = closed === 'completing' ? status !== 'expired' : endsFile(status, ofFile)
     return allowed ? null : new UploadError('UPLOAD_COMPLETED')
   }
+}
+
+function few(changes: readonly StoredChange[]): readonly StoredChange[] | null {
+  return changes.length <= REMEMBERED ? changes : null
 }

@@ -15,6 +15,7 @@ import type { UploadFolder } from './upload-folder.ts'
  */
 export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | null> {
   const manifest = await readManifest(folder.disk, folder.id)
+  folder.manifest = manifest
   if (manifest === null) return null
   return await folder.journal.revise(async ({ header, changes }) => {
     const stored = replay(manifest, changes)
@@ -26,6 +27,21 @@ export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | n
     const proven = await proveUpload(folder, stored, renew)
     return { result: proven, changes: changesOf(proven, changes) }
   })
+}
+
+/**
+ * The same, of an upload that this process has just written: it alone writes there, and what it has written it need not
+ * read. Whatever is in doubt, or long, is read.
+ */
+export async function knownUpload(folder: UploadFolder): Promise<StoredUpload | null> {
+  const { manifest, disk, journal } = folder
+  const { known } = journal
+  if (manifest === null || known === null || known.header?.boot !== disk.boot || folder.doubtful) {
+    return await loadUpload(folder)
+  }
+  const stored = replay(manifest, known.changes)
+  const stuck = stored.status === 'completing' && !stored.ledger.isFull(gridOf(stored))
+  return stuck ? await loadUpload(folder) : stored
 }
 
 /** An upload as its journal tells it. */

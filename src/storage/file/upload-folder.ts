@@ -1,6 +1,7 @@
 import { MIB } from '../../grid.ts'
+import type { Manifest } from '../../upload.ts'
 import type { Disk } from './disk.ts'
-import type { LayerHandle } from './file-layer.ts'
+import { type LayerHandle, writeAll } from './file-layer.ts'
 import { Journal } from './journal.ts'
 import { Places } from './places.ts'
 import { SharedFile } from './shared-file.ts'
@@ -15,6 +16,8 @@ export class UploadFolder {
   readonly journal: Journal
   readonly data: SharedFile
   readonly places = new Places()
+  /** The upload's manifest, once it was written or read: it never changes. */
+  manifest: Manifest | null = null
   /** An fsync of the bytes has failed since they were last proven. */
   doubtful = false
   /** The names in this folder, and its own, are durable. */
@@ -24,6 +27,7 @@ export class UploadFolder {
   /** How many work here. */
   users = 0
   #queue: Promise<unknown> = Promise.resolve()
+  #writes: Promise<unknown> = Promise.resolve()
   #unsynced = 0
   #syncing = false
 
@@ -63,6 +67,16 @@ export class UploadFolder {
       await this.distrust()
       throw error
     }
+  }
+
+  /**
+   * Writes bytes of the data file, after those that were given before: the system has writes of one file wait for each
+   * other, and the threads that do so burn what the machine has.
+   */
+  write(handle: LayerHandle, buffers: readonly Buffer[], position: number): Promise<void> {
+    const done = this.#writes.then(() => writeAll(handle, buffers, position))
+    this.#writes = done.catch(() => {})
+    return done
   }
 
   /**

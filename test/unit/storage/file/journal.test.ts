@@ -3,6 +3,7 @@ import { Disk, type Fsync } from '../../../../src/storage/file/disk.ts'
 import { Journal } from '../../../../src/storage/file/journal.ts'
 import { decodeJournal, encodeJournal, type StoredChange } from '../../../../src/storage/file/journal-format.ts'
 import { Layout } from '../../../../src/storage/file/layout.ts'
+import { Random, runSeed } from '../../../support/byte-source.ts'
 import { FaultyFiles, MemoryFiles, systemError } from '../../../support/faulty-files.ts'
 
 const id = '00000000-0000-4000-8000-000000000000'
@@ -218,6 +219,47 @@ describe('a revision', () => {
       const after = memory.powerCut(() => false, names)
       expect(decodeJournal(await after.readFile(path)).changes).toEqual([chunk(3)])
     }
+  })
+})
+
+describe('what is known without reading', () => {
+  it('is what the file says, whatever failed before', async () => {
+    const random = new Random(runSeed())
+    const { files, disk, readAnew } = await setUp()
+    const journal = new Journal(disk, id)
+    journal.begun({ v: 1, id, boot: 'boot-1' })
+    let times = 0
+    for (let number = 0; number < 300; number += 1) {
+      const failing = random.pick([null, null, 'writev', 'datasync', 'truncate', 'rename', 'close'] as const)
+      files.fault = ({ name }) => (name === failing && random.chance(0.5) ? systemError('EIO') : undefined)
+      const changes = random.chance(0.1) ? [chunk(number)] : null
+      await (changes === null
+        ? journal.append(chunk(number), random.chance(0.5))
+        : journal.revise(async () => ({ result: 0, changes }))
+      ).catch(() => {})
+      files.fault = () => undefined
+      if (journal.known === null) continue
+      times += 1
+      expect(journal.known.changes).toEqual(await readAnew())
+    }
+    expect(times).toBeGreaterThan(30)
+  })
+
+  it('is nothing while a line is on its way, after one failed, and of many lines', async () => {
+    const { journal, files } = await setUp()
+    expect(journal.known).toBeNull()
+    await journal.append(chunk(0), false)
+    expect(journal.known?.changes).toEqual([chunk(0)])
+    const appended = journal.append(chunk(1), false)
+    expect(journal.known).toBeNull()
+    await appended
+    files.fault = ({ name }) => (name === 'writev' ? systemError('EIO') : undefined)
+    await expect(journal.append(chunk(2), false)).rejects.toMatchObject({ code: 'EIO' })
+    expect(journal.known).toBeNull()
+    files.fault = () => undefined
+    await journal.revise(async () => ({ result: 0, changes: [chunk(0)] }))
+    for (let number = 1; number < 40; number += 1) await journal.append(chunk(number), false)
+    expect(journal.known).toBeNull()
   })
 })
 

@@ -1,0 +1,92 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { MIB } from '../../../../src/grid.ts'
+import { FileStorage, type Fsync } from '../../../../src/storage/file/index.ts'
+import { FaultyFiles } from '../../../support/faulty-files.ts'
+import { complete, entryOf, mustLoad, storeAll, testBytes, testManifest } from '../../../support/storage-suite.ts'
+import { tempDir } from '../../../support/temp-dir.ts'
+
+async function setUp(fsync: Fsync) {
+  const files = new FaultyFiles()
+  const storage = new FileStorage({ directory: await tempDir(), layer: files, fsync })
+  await storage.open()
+  onTestFinished(() => storage.close())
+  return { files, storage }
+}
+
+/** Calls on files that a small file takes, from its creation to its end; what a test reads besides is not counted. */
+async function callsOfSmallFile(fsync: Fsync): Promise<string[]> {
+  const { files, storage } = await setUp(fsync)
+  const bytes = testBytes(1000)
+  const manifest = testManifest({ chunkSize: MIB, size: bytes.length })
+  await storage.create(manifest)
+  const upload = await mustLoad(storage, manifest.id)
+  const before = files.operations.length
+  const writer = await storage.beginChunk(upload, 0, 0)
+  await writer.write([bytes])
+  await writer.finish(entryOf(0, bytes))
+  await storage.record(manifest.id, { type: 'completing' })
+  await storage.assemble(upload)
+  await storage.record(manifest.id, { type: 'ended', status: 'uploaded', at: 1 })
+  return files.operations.slice(before).map(({ name }) => name)
+}
+
+it('a small file is stored and finished by few calls, and without reading what was just written', async () => {
+  const calls = await callsOfSmallFile('off')
+  expect(calls).not.toContain('readFile')
+  expect(calls.length).toBeLessThanOrEqual(15)
+})
+
+it('a small file that is synced when it ends takes no sync twice that once would do', async () => {
+  const calls = await callsOfSmallFile('complete')
+  expect(calls).not.toContain('readFile')
+  // Bytes before `completing`, and again by whoever gives them their name; the two lines.
+  expect(calls.filter((name) => name === 'datasync')).toHaveLength(4)
+  // Both folders of that name; before, the manifest, its folder and the folder of all.
+  expect(calls.filter((name) => name === 'sync')).toHaveLength(5)
+})
+
+it('writes of one file are made one at a time, however many write it', async () => {
+  const files = new FaultyFiles()
+  const open = files.open.bind(files)
+  let underWay = 0
+  let most = 0
+  files.open = async (path, flags) => {
+    const handle = await open(path, flags)
+    if (!path.endsWith('/data')) return handle
+    const writev: typeof handle.writev = async (buffers, position) => {
+      underWay += 1
+      most = Math.max(most, underWay)
+      try {
+        return await handle.writev(buffers, position)
+      } finally {
+        underWay -= 1
+      }
+    }
+    return { ...handle, writev }
+  }
+  const storage = new FileStorage({ directory: await tempDir(), layer: files })
+  await storage.open()
+  onTestFinished(() => storage.close())
+  const bytes = testBytes(4 * MIB)
+  const manifest = testManifest({ chunkSize: MIB, size: bytes.length })
+  await storage.create(manifest)
+  const upload = await mustLoad(storage, manifest.id)
+  const put = async (number: number): Promise<void> => {
+    const chunk = bytes.subarray(number * MIB, (number + 1) * MIB)
+    const writer = await storage.beginChunk(upload, number, 0, { memory: MIB / 4 })
+    for (let at = 0; at < MIB; at += MIB / 16) await writer.write([chunk.subarray(at, at + MIB / 16)])
+    await writer.finish(entryOf(number, chunk))
+  }
+  await Promise.all([0, 1, 2, 3].map(put))
+  expect(most).toBe(1)
+  expect((await complete(storage, await mustLoad(storage, manifest.id))).status).toBe('uploaded')
+})
+
+it('a file in many chunks is read back by its journal once, when it is completed', async () => {
+  const { files, storage } = await setUp('off')
+  const bytes = testBytes(100 * 1000)
+  const stored = await storeAll(storage, testManifest({ chunkSize: 1000, size: bytes.length }), bytes)
+  const before = files.count('readFile', 'journal')
+  await storage.record(stored.manifest.id, { type: 'completing' })
+  expect(files.count('readFile', 'journal') - before).toBe(1)
+})
