@@ -20,6 +20,8 @@ const MIB = 1024 * 1024
 /** Uploads that run at the same time. */
 const SLOTS = 8
 const CLIENTS = [TusUpload, TusUpload, JsonUpload, JsonUpload, SharedUpload, RivalUpload, ConcatenatedUpload] as const
+/** How often it is said how far it is, seconds. */
+const SAY_SECONDS = 60
 /** What a server may need at most, its budget included. */
 const MOST_MEMORY = 700 * MIB
 /** Sockets of a node that nobody uses: where it listens, to Redis, and to S3. */
@@ -142,9 +144,13 @@ class Campaign {
     }
   }
 
-  /** Sees that no process ends by itself, or grows. */
+  /** Sees that no process ends by itself, or grows; says now and then how far it is. */
   async #watch(): Promise<void> {
-    while (this.#goesOn) {
+    for (let due = SAY_SECONDS; this.#goesOn; ) {
+      if (this.#seconds > due) {
+        due += SAY_SECONDS
+        console.log(this.#soFar())
+      }
       for (const node of this.#world.nodes) {
         if (node.hasCrashed) throw new Error(`A node ended by itself:\n${node.output.slice(-4000)}`)
         const peak = await node.peakMemory().catch(() => 0)
@@ -153,6 +159,13 @@ class Campaign {
       }
       await delay(250)
     }
+  }
+
+  #soFar(): string {
+    const { goal, kills, errors, traits } = this.#options
+    const lacking = [kills, errors].flatMap((tally) => tally.below(traits.combination, goal.inCell))
+    const counts = `${kills.total - this.#before.kills} kills, ${errors.total - this.#before.errors} failed calls`
+    return `${traits.combination}, ${this.#seconds.toFixed()} s: ${counts}; too seldom: ${lacking.join('; ')}`
   }
 
   async #observe(): Promise<void> {
