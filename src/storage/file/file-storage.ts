@@ -48,7 +48,7 @@ export interface FileStorageOptions {
   readonly maxChunks?: number
   /** How long `open` waits for a process that owns the directory, ms. @default 5_000 */
   readonly ownerWaitMs?: number
-  /** The calls on files, for tests. @default those of node:fs/promises */
+  /** The calls on files, for tests. @default those of node:fs */
   readonly layer?: FileLayer
 }
 

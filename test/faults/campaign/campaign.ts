@@ -128,7 +128,9 @@ class Campaign {
     while (this.#goesOn) {
       const Client = traits.isPlainTus ? TusUpload : this.#random.pick(CLIENTS)
       const isOver = (): boolean => this.#faults.length > 0
-      const place = { wire: this.#wire, traits, phases: this.#world.phases, seed, index: (this.#index += 1), isOver }
+      const isCalm = (): boolean => !this.#goesOn
+      const index = (this.#index += 1)
+      const place = { wire: this.#wire, traits, phases: this.#world.phases, seed, index, isCalm, isOver }
       const client = new Client(place)
       try {
         await this.#clients.run(client)

@@ -78,7 +78,7 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     defect: 'a lock that is not got in time is 500',
-    combination: 'file/Redis',
+    combination: 'S3/Redis',
     file: 'src/errors.js',
     changes: [['UPLOAD_LOCKED: { status: 423', 'UPLOAD_LOCKED: { status: 500']],
   },

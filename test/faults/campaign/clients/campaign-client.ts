@@ -22,8 +22,6 @@ const PAUSE_MS = 60
 const PATIENCE_MS = 4000
 /** So long a client may be told to come again before something is wrong, ms. */
 const STUCK_MS = 60_000
-/** So long it may lose every connection, ms: nodes are killed all the time. */
-const LOST_MS = 4 * STUCK_MS
 
 /** What a client works with. */
 export interface ClientPlace {
@@ -32,6 +30,8 @@ export interface ClientPlace {
   readonly phases: Phases
   readonly seed: number
   readonly index: number
+  /** Whether no node is killed any more. */
+  readonly isCalm: () => boolean
   /** Whether something is found already: then nobody goes on. */
   readonly isOver: () => boolean
 }
@@ -137,16 +137,15 @@ export abstract class CampaignClient {
 
   /** Tries again while the connection is lost, or the answer says later. */
   protected async patiently<T>(ask: () => Promise<T>, later: readonly number[]): Promise<T> {
-    const first = performance.now()
-    let begun = first
+    let begun = performance.now()
     for (;;) {
       try {
         return await ask()
       } catch (error) {
         if (!this.mayPass(error, later) || this.place.isOver()) throw error
         // A node that is killed while it takes a body is no node that refuses it.
-        if (error instanceof ConnectionLost) begun = performance.now()
-        if (performance.now() - begun > STUCK_MS || performance.now() - first > LOST_MS)
+        if (error instanceof ConnectionLost && !this.place.isCalm()) begun = performance.now()
+        if (performance.now() - begun > STUCK_MS)
           throw new Error(`${this.name} is stuck: ${String(error)}`, { cause: error })
         await this.pause()
       }
