@@ -111,7 +111,8 @@ class NodeHandle implements LayerHandle {
   }
 
   async #call<T>(call: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
-    if (this.#closing !== null) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF', syscall: 'io' })
+    if (this.#closing !== null)
+      throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF', syscall: 'io' })
     this.#underWay += 1
     try {
       return await promised(call)
