@@ -213,6 +213,9 @@ export class Journal {
     this.#mayHaveNew = true
     this.#changes = null
     await this.#disk.write(layout.newJournal(this.#id), content, sync)
+    // Until it is known which of the two stands, nothing of either is: the next line goes to the end of what is found.
+    this.#end = null
+    this.#header = null
     await layer.rename(layout.newJournal(this.#id), this.#path)
     this.#mayHaveNew = false
     this.#end = content.length

@@ -4,6 +4,7 @@ import { Journal } from '../../../../src/storage/file/journal.ts'
 import { decodeJournal, encodeJournal, type StoredChange } from '../../../../src/storage/file/journal-format.ts'
 import { Layout } from '../../../../src/storage/file/layout.ts'
 import { Random, runSeed } from '../../../support/byte-source.ts'
+import { FaultLayer } from '../../../support/fault-layer.ts'
 import { FaultyFiles, MemoryFiles, systemError } from '../../../support/faulty-files.ts'
 
 const id = '00000000-0000-4000-8000-000000000000'
@@ -210,6 +211,20 @@ describe('a revision', () => {
     files.fault = () => undefined
     await journal.append(chunk(1), false)
     expect(await readAnew()).toEqual([chunk(0), chunk(1)])
+  })
+
+  it('is written on where it has taken its place though the system said that it failed', async () => {
+    const { disk, memory } = await setUp()
+    const layer = new FaultLayer(memory)
+    const journal = new Journal(new Disk(layer, disk.layout, 'complete', 'boot-1'), id)
+    await journal.append(chunk(0), false)
+    layer.plan = ({ name }) => (name === 'rename' ? { when: 'after', code: 'EIO' } : null)
+    await expect(journal.distrust()).rejects.toMatchObject({ code: 'EIO' })
+    layer.plan = () => null
+    await journal.append(chunk(1), false)
+    const changes = (of: Journal) => of.revise(async (contents) => ({ result: contents.changes }))
+    expect(await changes(journal)).toEqual([chunk(0), chunk(1)])
+    expect(await changes(new Journal(disk, id))).toEqual([chunk(0), chunk(1)])
   })
 
   it('is whole after a power cut', async () => {
