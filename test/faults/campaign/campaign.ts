@@ -135,7 +135,7 @@ class Campaign {
       try {
         await this.#clients.run(client)
       } catch (error) {
-        throw await traced(this.#world, this.#wire, error, client.uploadId)
+        throw await traced(this.#world, this.#wire, error, client.names)
       }
       this.#tally.retries += client.retries
       for (const ending of client.endings) {

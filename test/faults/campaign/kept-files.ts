@@ -60,7 +60,7 @@ export class KeptFiles {
     try {
       await client.expectContent(ending.fileId, ending.bytes)
     } catch (error) {
-      throw await traced(this.#world, this.#wire, error, ending.id)
+      throw await traced(this.#world, this.#wire, error, [ending.id])
     }
   }
 

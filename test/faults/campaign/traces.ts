@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Wire } from '../../support/http-wire.ts'
@@ -7,15 +7,19 @@ import type { World } from './world.ts'
 
 const FOLDER = fileURLToPath(new URL('../../../.cache/faults', import.meta.url))
 
-/** An error, with what can be seen of its upload. */
-export async function traced({ bucket }: World, wire: Wire, error: unknown, id: string | null): Promise<Error> {
+/** An error, with what can be seen of its uploads. */
+export async function traced(world: World, wire: Wire, error: unknown, ids: readonly string[]): Promise<Error> {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  if (id === null) return new Error(text, { cause: error })
+  const seen = await Promise.all(ids.map((id) => look(world, wire, id)))
+  return new Error([text, ...seen].join('\n'), { cause: error })
+}
+
+async function look({ bucket, directory }: World, wire: Wire, id: string): Promise<string> {
   const progress = await wire.send('GET', `/api/v1/uploads/${id}/progress`, { patienceMs: 4000 }).catch(String)
   const told = typeof progress === 'string' ? progress : `${progress.status} ${progress.body.toString()}`
-  const fileId = /"fileId":"([^"]+)"/.exec(told)?.[1] ?? id
-  const keys = bucket === null ? [] : await keysWith(bucket, [id, fileId])
-  return new Error(`${text}\nUpload ${id}: ${told}\n${keys.join('\n')}`, { cause: error })
+  const journal = join(directory, 'data', 'uploads', id, 'journal')
+  const stored = bucket === null ? [await readFile(journal, 'latin1').catch(String)] : await keysWith(bucket, [id])
+  return [`Upload ${id}: ${told}`, ...stored].join('\n')
 }
 
 /** Keeps what nodes wrote, for people. Returns where. */

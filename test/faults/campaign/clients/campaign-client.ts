@@ -84,6 +84,11 @@ export abstract class CampaignClient {
     return this.#uploadId
   }
 
+  /** Ids of all that it has to do with, for people. */
+  get names(): readonly string[] {
+    return [...this.#ids]
+  }
+
   /** Whether it has sent two contents for one chunk to S3: the one exception, for which a chunk may be asked for again. */
   get mayGoBack(): boolean {
     return false

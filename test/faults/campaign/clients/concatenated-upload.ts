@@ -23,6 +23,10 @@ export class ConcatenatedUpload extends CampaignClient {
     return this.#parts.some((part) => part.isPartlyAcknowledged)
   }
 
+  override get names(): readonly string[] {
+    return [...super.names, ...this.#parts.flatMap((part) => part.names)]
+  }
+
   override get callsUnderWay(): readonly Call[] {
     return [...new Set([...super.callsUnderWay, ...this.#parts.flatMap((part) => part.callsUnderWay)])]
   }
