@@ -16,8 +16,8 @@ const TARGETS: readonly Cell[] = [
   { call: 'HEAD', phase: 'uploading' },
 ]
 
-/** How many kills each target is to see. */
-const ENOUGH_KILLS = 10
+/** How many kills each target is to see, and how often each call is to fail in each phase. */
+const ENOUGH = 10
 
 export interface DirectorOptions {
   readonly world: World
@@ -70,10 +70,13 @@ export class Director {
     world.weather = CALM
   }
 
-  /** A call to storage that has failed before. */
+  /** A call to storage that has failed before, rather one that has seldom. */
   #anyCall(): string | null {
     const { world, random, errors } = this.#options
-    const [first, ...others] = errors.cells(world.traits.combination).map(([key]) => cellOf(key).call)
+    const { combination } = world.traits
+    const seldom = random.chance(0.6) ? errors.below(combination, ENOUGH + 2) : []
+    const cells = seldom.length > 0 ? seldom : errors.cells(combination)
+    const [first, ...others] = cells.map(([key]) => cellOf(key).call)
     return first === undefined ? null : random.pick([first, ...others])
   }
 
@@ -116,7 +119,7 @@ export class Director {
     const { world, random, kills } = this.#options
     const { combination } = world.traits
     const seen = kills.cells(combination).map(([key]) => cellOf(key))
-    const lacking = [...TARGETS, ...seen].filter((cell) => kills.count(combination, cell) < ENOUGH_KILLS + 2)
+    const lacking = [...TARGETS, ...seen].filter((cell) => kills.count(combination, cell) < ENOUGH + 2)
     const [first, ...others] = lacking
     return first === undefined || random.chance(0.3) ? null : random.pick([first, ...others])
   }

@@ -149,8 +149,10 @@ export class World {
    */
   async begin(at: number, variables: Readonly<Record<string, string>> = {}, skewMs?: number): Promise<void> {
     for (let time = 1; this.#nodes[at] == null; time += 1) {
+      const before = this.#weather
       await this.#start(at, variables, skewMs).catch((error: unknown) => {
-        if (time === STARTS || this.#weather.rare === 0) throw error
+        const isCalm = before.rare + this.#weather.rare === 0
+        if (time === STARTS || isCalm) throw error
       })
     }
   }
