@@ -14,8 +14,8 @@ import type { World } from './world.ts'
 const EXPIRES_AFTER = '2s'
 /** A clock that is fast by this takes what lies about for old. */
 const LATER_MS = 4 * 60_000
-/** So long nothing may become less that is to go, ms. */
-const PATIENCE_MS = 20_000
+/** So long nothing may become less that is to go, ms: a sweep reads all uploads before it ends the first. */
+const PATIENCE_MS = 120_000
 const DAY_MS = 25 * 60 * 60_000
 
 /**

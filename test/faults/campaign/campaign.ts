@@ -19,7 +19,9 @@ import { World, type WorldOptions } from './world.ts'
 const MIB = 1024 * 1024
 /** Uploads that run at the same time. */
 const SLOTS = 8
-const CLIENTS = [TusUpload, TusUpload, JsonUpload, JsonUpload, SharedUpload, RivalUpload, ConcatenatedUpload] as const
+/** Where locks keep nobody out and Redis forgets, nobody but S3 knows whose bytes a chunk has: those that came last. */
+const LONE_CLIENTS = [TusUpload, TusUpload, JsonUpload, JsonUpload, SharedUpload, ConcatenatedUpload] as const
+const CLIENTS = [...LONE_CLIENTS, RivalUpload] as const
 /** How often it is said how far it is, seconds. */
 const SAY_SECONDS = 60
 /** What a server may need at most, its budget included. */
@@ -124,9 +126,10 @@ class Campaign {
 
   /** Uploads one after the other. */
   async #upload(): Promise<void> {
-    const { seed, traits } = this.#options
+    const { seed, traits, isUnlocked = false } = this.#options
+    const kinds = isUnlocked ? LONE_CLIENTS : CLIENTS
     while (this.#goesOn) {
-      const Client = traits.isPlainTus ? TusUpload : this.#random.pick(CLIENTS)
+      const Client = traits.isPlainTus ? TusUpload : this.#random.pick<(typeof CLIENTS)[number]>(kinds)
       const isOver = (): boolean => this.#faults.length > 0
       const isCalm = (): boolean => !this.#goesOn
       const index = (this.#index += 1)

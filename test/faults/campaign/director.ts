@@ -64,7 +64,7 @@ export class Director {
       // Whoever is told of files is not always there.
       if (random.chance(0.3)) world.receiver.plan.push(random.pick([500, 503, 'hang']))
       // However often it is repeated.
-      await this.#wait(world.weather.broken === null ? random.int(300, 1500) : random.int(1000, 4000))
+      await this.#wait(world.weather.broken === null ? random.int(300, 1500) : random.int(1000, 8000))
     }
     world.receiver.plan.length = 0
     world.weather = CALM
@@ -87,7 +87,9 @@ export class Director {
     while (goesOn()) {
       const at = first === nodes - 2 && random.chance(0.5) ? nodes - 1 : first
       const kind = random.next()
-      if (kind < 0.9) await this.#kill(at)
+      // At times a node is left in peace for a while.
+      if (kind < 0.08) await this.#wait(random.int(1000, 8000))
+      else if (kind < 0.9) await this.#kill(at)
       else if (kind < 0.95) await this.#terminate(at)
       else await this.#stop(at)
     }
