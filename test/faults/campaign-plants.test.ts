@@ -14,12 +14,14 @@ interface Subject {
   readonly name: string
   readonly traits: Traits
   readonly make: () => Promise<Planted>
+  readonly often?: string
 }
 
 const DEFECTS: readonly Subject[] = PLANTS.map((one) => ({
   name: `where ${one.defect} (${one.combination})`,
   traits: traitsOf(one.combination),
   make: () => plant(one),
+  ...(one.often === undefined ? {} : { often: one.often }),
 }))
 
 const STOCK: readonly Subject[] = (['file/memory', 'S3/memory'] as const).map((combination) => ({
@@ -41,10 +43,12 @@ describeWithOwnRedis('a server', () => {
       await planted.remove()
     })
 
-    it.each(RUN)('$name is found out', { timeout: 900_000 }, async ({ name, traits, make }) => {
+    it.each(RUN)('$name is found out', { timeout: 900_000 }, async ({ name, traits, make, often }) => {
       const subject = await make()
       const goal = { kills: Infinity, errors: Infinity, inCell: 0, seconds: PLANT_SECONDS }
-      const options = { traits, seed: runSeed(), goal, kills: new Tally(), errors: new Tally(), main: subject.main }
+      const { main } = subject
+      const tallies = { kills: new Tally(), errors: new Tally() }
+      const options = { traits, seed: runSeed(), goal, main, ...tallies, ...(often === undefined ? {} : { often }) }
       const found = await runCampaign(options).then(
         () => null,
         (error: unknown) => String(error),

@@ -25,6 +25,8 @@ export interface DirectorOptions {
   readonly random: Random
   readonly kills: Tally
   readonly errors: Tally
+  /** A call that fails for seconds more often than others, or null. */
+  readonly often: string | null
   /** Faults other than kills and failing storage, by name. */
   readonly others: Map<string, number>
   readonly goesOn: () => boolean
@@ -72,8 +74,9 @@ export class Director {
 
   /** A call to storage that has failed before, rather one that has seldom. */
   #anyCall(): string | null {
-    const { world, random, errors } = this.#options
+    const { world, random, errors, often } = this.#options
     const { combination } = world.traits
+    if (often !== null && random.chance(0.7)) return often
     const seldom = random.chance(0.6) ? errors.below(combination, ENOUGH + 2) : []
     const cells = seldom.length > 0 ? seldom : errors.cells(combination)
     const [first, ...others] = cells.map(([key]) => cellOf(key).call)
