@@ -1,19 +1,26 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runSeed } from '../support/byte-source.ts'
 import { describeWithOwnRedis } from '../support/services/own-redis.ts'
 import { describeWithS3 } from '../support/services/s3.ts'
 import { runCampaign } from './campaign/campaign.ts'
 import { traitsOf } from './campaign/combination.ts'
-import { CHOSEN, GOAL, IS_WHOLE } from './campaign/settings.ts'
+import { CHOSEN, GOAL, IS_WHOLE, TALLIES } from './campaign/settings.ts'
+import { keepTallies, readTallies } from './campaign/tallies.ts'
 import { Tally } from './campaign/tally.ts'
 
 describeWithOwnRedis('servers, Redis and S3 that all fail', () => {
   describeWithS3('at any time', () => {
     const seed = runSeed()
-    const kills = new Tally()
-    const errors = new Tally()
+    let kills = new Tally()
+    let errors = new Tally()
+    beforeAll(async () => {
+      const before = await readTallies(TALLIES)
+      kills = before.kills
+      errors = before.errors
+    })
     const unlocked = { kills: new Tally(), errors: new Tally() }
-    afterAll(() => {
+    afterAll(async () => {
+      await keepTallies(TALLIES, { kills, errors })
       console.log(`HOLDFAST_SEED=${seed} draws the same clients and faults again.`)
       console.log(
         `Kills, by the requests under way and how far their uploads were: ${kills.total}\n${kills.table(CHOSEN)}`,

@@ -18,6 +18,9 @@ export const LOAD = { clients: IS_WHOLE ? 1000 : 300, seconds: IS_WHOLE ? 300 : 
 /** How long a defect may stay unseen, seconds. */
 export const PLANT_SECONDS = numberIn('FAULTS_PLANT_SECONDS', 300)
 
+/** A file with the counts of runs before this one, to which those of this one are added. */
+export const TALLIES = process.env['FAULTS_TALLIES']
+
 /** Which combinations are tried. */
 export const CHOSEN: readonly Combination[] = COMBINATIONS.filter((one) =>
   (process.env['FAULTS_COMBINATIONS'] ?? one).split(',').includes(one),

@@ -6,10 +6,33 @@ export interface Cell {
   readonly phase: string
 }
 
+/** Counts, as JSON. */
+export interface CountedBefore {
+  readonly total: number
+  /** By combination, then by cell. */
+  readonly counts: Readonly<Record<string, Readonly<Record<string, number>>>>
+}
+
 /** Counts of one kind of fault, by combination, call and phase. */
 export class Tally {
   readonly #counts = new Map<Combination, Map<string, number>>()
   #total = 0
+
+  /** What was counted before: see {@link Tally.toJSON}. */
+  static of({ total, counts }: CountedBefore): Tally {
+    const tally = new Tally()
+    tally.#total = total
+    for (const [combination, cells] of Object.entries(counts)) {
+      tally.#counts.set(combination as Combination, new Map(Object.entries(cells)))
+    }
+    return tally
+  }
+
+  /** All that was counted, to go on from another time. */
+  toJSON(): CountedBefore {
+    const counts = [...this.#counts].map(([combination, cells]) => [combination, Object.fromEntries(cells)] as const)
+    return { total: this.#total, counts: Object.fromEntries(counts) }
+  }
 
   /** How many faults there were: one may stand in several cells. */
   get total(): number {
