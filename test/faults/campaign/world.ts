@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import { Random } from '../../support/byte-source.ts'
 import { sharedVariables } from '../../support/cluster.ts'
 import { type CompiledProgram, compileProgram } from '../../support/compiled-program.ts'
-import { faultsOf } from '../../support/s3-proxy-fault.ts'
+import { faultsOf, type S3Fault } from '../../support/s3-proxy-fault.ts'
 import { S3Proxy } from '../../support/s3-proxy.ts'
 import { startRedis } from '../../support/services/own-redis.ts'
 import type { RedisServer } from '../../support/services/redis-server.ts'
@@ -57,6 +57,8 @@ export class World {
   readonly receiver: WebhookReceiver
   readonly #nodes: (FaultyNode | null)[]
   #weather: Weather = CALM
+  /** How the call that is broken in this weather fails, once it has. */
+  #broken: S3Fault | null = null
   /** Nodes that have ended. */
   readonly #past: FaultyNode[] = []
 
@@ -139,6 +141,7 @@ export class World {
 
   set weather(weather: Weather) {
     this.#weather = weather
+    this.#broken = null
     this.#proxyChance.weather = weather
     for (const node of this.#nodes) node?.order({ weather })
   }
@@ -233,6 +236,10 @@ export class World {
     const [first, ...others] = faultsOf({ name }).filter(({ how }) => (how === 'stall' || how === 'hang') === isSilent)
     if (first === undefined) return null
     errors.add(traits.combination, [{ call: name, phase }])
-    return this.#proxyChance.pick([first, ...others])
+    const fault = this.#proxyChance.pick([first, ...others])
+    if (name !== this.#weather.broken) return fault
+    // What is broken is so in the same way all the time.
+    this.#broken ??= fault
+    return this.#broken
   }
 }
