@@ -116,6 +116,8 @@ export class Director {
     kills.add(combination, clients.cells())
     await world.end(at, 'SIGKILL')
     await delay(random.pick([0, 0, 50, 400]))
+    // Some calls are made when a node begins, and seldom later.
+    if (random.chance(0.3)) world.weather = { common: 0.002, rare: 0.08, broken: this.#anyCall() }
     await world.begin(at)
   }
 
