@@ -7,7 +7,7 @@ import { FileStorage } from '../../../src/storage/file/index.ts'
 import { S3Storage, s3ClientOptions } from '../../../src/storage/s3/index.ts'
 import { s3Service } from '../../support/services/s3.ts'
 import type { WebhookReceiver } from '../../support/webhook-receiver.ts'
-import { leftoversInBucket, leftoversOnDisk, uploadIds } from './leftovers.ts'
+import { filesNamed, leftoversInBucket, leftoversOnDisk, uploadIds } from './leftovers.ts'
 import type { World } from './world.ts'
 
 /** So soon unfinished uploads expire at the end. */
@@ -20,17 +20,23 @@ const DAY_MS = 25 * 60 * 60_000
 
 /**
  * Lets all that is unfinished expire, and sees that nothing is left of it but the records of its end; and a day later not
- * even those.
+ * even those. `told`: ids of the files that clients know, and of their uploads; `untold`: names of files that may stand besides.
  */
-export async function expectNothingLeft(world: World, finished: ReadonlySet<string>): Promise<void> {
+export async function expectNothingLeft(
+  world: World,
+  told: ReadonlySet<string>,
+  untold: ReadonlySet<string>,
+): Promise<void> {
   await world.settled()
+  const data = join(world.directory, 'data')
+  const finished = new Set([...told, ...(await filesNamed(data, world.bucket, untold))])
   for (let at = 0; at < world.traits.nodes; at += 1) await world.end(at, 'SIGTERM')
   // What is rebuilt from storage has a full period.
   await world.flush()
   await world.begin(0, { EXPIRES_AFTER }, LATER_MS)
   const left = (records: boolean) => (): Promise<string[]> =>
     world.bucket === null
-      ? leftoversOnDisk(join(world.directory, 'data'), finished, records)
+      ? leftoversOnDisk(data, finished, records)
       : leftoversInBucket(world.bucket, finished, records)
   expect(await whenNoLess(() => openUploads(world)), 'uploads that do not expire').toEqual([])
   expect(await whenNoLess(left(true)), 'left after expiry').toEqual([])

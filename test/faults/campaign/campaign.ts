@@ -80,6 +80,8 @@ class Campaign {
   readonly #clients = new ClientsAtWork()
   readonly #kept: KeptFiles
   readonly #others = new Map<string, number>()
+  /** Names of files that may stand though nobody was told of them. */
+  readonly #untold = new Set<string>()
   /** Uploads of which nobody may be told that they are files. */
   readonly #unfinished = new Set<string>()
   readonly #faults: unknown[] = []
@@ -135,7 +137,8 @@ class Campaign {
       const isOver = (): boolean => this.#faults.length > 0
       const isCalm = (): boolean => !this.#goesOn
       const index = (this.#index += 1)
-      const place = { wire: this.#wire, traits, phases: this.#world.phases, seed, index, isCalm, isOver }
+      const { phases } = this.#world
+      const place = { wire: this.#wire, traits, phases, untold: this.#untold, seed, index, isCalm, isOver }
       const client = new Client(place)
       try {
         await this.#clients.run(client)
@@ -205,7 +208,7 @@ class Campaign {
     expect(world.output, 'what nodes wrote').not.toMatch(/unhandled|uncaught/i)
     // Where others keep what they keep, and whom they tell, is not known here.
     if (!world.traits.isPlainTus) {
-      await expectNothingLeft(world, this.#kept.ids)
+      await expectNothingLeft(world, this.#kept.ids, this.#untold)
       await this.#kept.check()
       await expectTold(world.receiver, this.#kept.fileIds, this.#unfinished)
     }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GetObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { s3Service } from '../../support/services/s3.ts'
@@ -47,6 +47,42 @@ export async function leftoversInBucket(bucket: string, finished: Finished, reco
   })
   const begun = records ? await namedByManifests(bucket, multiparts, new Set(keys)) : multiparts
   return [...left, ...begun.map(({ key }) => `multipart upload of ${key}`)]
+}
+
+/** Ids of finished files with one of these names, and of their uploads. */
+export async function filesNamed(
+  directory: string,
+  bucket: string | null,
+  names: ReadonlySet<string>,
+): Promise<string[]> {
+  const records = bucket === null ? await recordsOnDisk(directory) : await recordsInBucket(bucket)
+  return records.flatMap(({ uploadId, file }) => (file !== null && names.has(file.name) ? [file.id, uploadId] : []))
+}
+
+/** What is read of a finished file's record. */
+interface FileRecord {
+  readonly uploadId: string
+  readonly file: { readonly id: string; readonly name: string } | null
+}
+
+async function recordsOnDisk(directory: string): Promise<FileRecord[]> {
+  const names = (await readdir(join(directory, 'files'))).filter((name) => /^[0-9a-f].*\.json$/.test(name))
+  const records = names.map(async (name) => {
+    const file = JSON.parse(await readFile(join(directory, 'files', name), 'utf8')) as FileRecord['file'] & FileRecord
+    return { uploadId: file.uploadId, file }
+  })
+  return Promise.all(records)
+}
+
+async function recordsInBucket(Bucket: string): Promise<FileRecord[]> {
+  const client = new S3Client(s3Service())
+  const records: FileRecord[] = []
+  for (const Key of (await listBucket(Bucket)).keys.filter((key) => key.startsWith('holdfast/records/'))) {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }))
+    records.push(JSON.parse((await Body?.transformToString()) ?? '{}') as FileRecord)
+  }
+  client.destroy()
+  return records
 }
 
 /** Ids of the uploads of which there is a record. */

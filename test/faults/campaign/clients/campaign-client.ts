@@ -30,6 +30,8 @@ export interface ClientPlace {
   readonly phases: Phases
   readonly seed: number
   readonly index: number
+  /** Names of files that may stand though nobody was told of them: the answer to the creation that had all bytes was lost. */
+  readonly untold: Set<string>
   /** Whether no node is killed any more. */
   readonly isCalm: () => boolean
   /** Whether something is found already: then nobody goes on. */
@@ -218,9 +220,13 @@ export abstract class CampaignClient {
   /** Completes over the JSON face, until the answer is there with its checksum. */
   protected async complete(id: string, bytes: Buffer): Promise<void> {
     this.enter('completing')
+    const begun = performance.now()
     let answer: CompleteAnswer
     do {
       answer = await this.patiently(async () => completed(await this.json('complete').complete(id)), LATER.json)
+      const isLate = this.place.isCalm() && performance.now() - begun > 2 * STUCK_MS
+      if (answer.checksum === null && (isLate || this.place.isOver()))
+        throw new Error(`${this.name} is done, and has no checksum yet.`)
     } while (answer.checksum === null)
     expect(answer, `${this.name}: the answer to complete`).toMatchObject({
       size: bytes.length,

@@ -94,6 +94,7 @@ export class TusUpload extends CampaignClient {
     }
     const body = this.bytes.subarray(0, Math.min(this.#stopAt, this.random.int(1, 512 * KIB)))
     const more = { ...this.sending(body.length), headers: { ...headers, ...OCTETS }, body }
+    if (body.length === this.bytes.length) this.place.untold.add(this.name)
     const answer = await this.send('POST', 'POST', '/files', more)
     const id = createdId(answer)
     this.#log.told(offsetIn(answer) ?? 0)
