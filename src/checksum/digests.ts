@@ -24,6 +24,11 @@ interface Follower {
   again: boolean
 }
 
+interface Waiting {
+  readonly id: string
+  readonly wake: () => void
+}
+
 /**
  * SHA-256 of whole files. For each upload a reader follows the unbroken run of chunks in the background, so that little is
  * left to read when it completes. Its state is not kept anywhere: after a restart it begins anew.
@@ -32,7 +37,9 @@ export class Digests {
   readonly #source: DigestSource
   readonly #thread = new HashThread()
   readonly #followers = new Map<string, Follower>()
-  readonly #waiting: (() => void)[] = []
+  /** Followers that wait for their turn: those that somebody waits for, and the others. */
+  #awaited: Waiting[] = []
+  #waiting: Waiting[] = []
   readonly #runs = new Set<Promise<void>>()
   #turns = 0
   #stopped = false
@@ -41,8 +48,11 @@ export class Digests {
     this.#source = source
   }
 
-  /** Follows an upload as far as it is durable. Resolves when it has caught up; never rejects. */
-  follow(id: string): Promise<void> {
+  /**
+   * Follows an upload as far as it is durable. Resolves when it has caught up; never rejects. `awaited`: somebody waits for
+   * the digest, so it comes before those that nobody waits for.
+   */
+  follow(id: string, { awaited = false } = {}): Promise<void> {
     if (this.#stopped) return Promise.resolve()
     let follower = this.#followers.get(id)
     if (follower === undefined) {
@@ -51,10 +61,10 @@ export class Digests {
     }
     follower.again = true
     if (follower.running === null) {
-      const run = this.#run(id, follower).finally(() => this.#runs.delete(run))
+      const run = this.#run(id, follower, awaited).finally(() => this.#runs.delete(run))
       this.#runs.add(run)
       follower.running = run
-    }
+    } else if (awaited) this.#prefer(id)
     return follower.running
   }
 
@@ -67,14 +77,14 @@ export class Digests {
   /** Reads no more; resolves when no read is under way. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const wake of this.#waiting.splice(0)) wake()
+    for (const { wake } of [...this.#awaited.splice(0), ...this.#waiting.splice(0)]) wake()
     await Promise.all(this.#runs)
     this.#followers.clear()
     await this.#thread.stop()
   }
 
-  async #run(id: string, follower: Follower): Promise<void> {
-    await this.#turn()
+  async #run(id: string, follower: Follower, awaited: boolean): Promise<void> {
+    await this.#turn(id, awaited)
     try {
       while (follower.again) {
         follower.again = false
@@ -118,16 +128,25 @@ export class Digests {
     return this.#stopped || this.#followers.get(id) !== follower
   }
 
-  async #turn(): Promise<void> {
+  async #turn(id: string, awaited: boolean): Promise<void> {
+    const line = awaited ? this.#awaited : this.#waiting
     if (this.#turns < PARALLEL) this.#turns += 1
     // Whoever ends hands its turn on: nobody can come in between.
-    else if (!this.#stopped) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else if (!this.#stopped) await new Promise<void>((wake) => line.push({ id, wake }))
+  }
+
+  /** Has one that waits for its turn wait with those that somebody waits for. */
+  #prefer(id: string): void {
+    const found = this.#waiting.filter((one) => one.id === id)
+    if (found.length === 0) return
+    this.#waiting = this.#waiting.filter((one) => one.id !== id)
+    this.#awaited.push(...found)
   }
 
   #endTurn(): void {
-    const next = this.#waiting.shift()
+    const next = this.#awaited.shift() ?? this.#waiting.shift()
     if (next === undefined) this.#turns -= 1
-    else next()
+    else next.wake()
   }
 
   /** Drops this follower, and no later one of the same upload. */

@@ -270,7 +270,7 @@ async function digestBefore(context: Context, id: string, deadline: number): Pro
     if (attempt > 2) return null
     if (!wantsDigest(context, upload)) return null
     // Whoever asks has it computed, also one who does not wait. (A tus client never asks; the sweeper sees to its files.)
-    const caughtUp = context.digests.follow(id)
+    const caughtUp = context.digests.follow(id, { awaited: true })
     if (left <= 0) return null
     await orTimeout(caughtUp, left)
   }

@@ -36,7 +36,14 @@ describe('many clients at the same time', () => {
     const seed = runSeed()
     const source = bytesOf(seed, 8 * MIB)
     const handlesBefore = await openHandles(server)
-    const figures: LoadFigures = { quick: new Times(), small: new Times(), bytes: 0, files: 0, refused: new Map() }
+    const figures: LoadFigures = {
+      quick: new Times(),
+      small: new Times(),
+      bytes: 0,
+      files: 0,
+      late: 0,
+      refused: new Map(),
+    }
     const until = performance.now() + LOAD.seconds * 1000
     const goesOn = (): boolean => performance.now() < until
     const wires: Wire[] = []
@@ -60,7 +67,7 @@ describe('many clients at the same time', () => {
     console.log(
       [
         `load: ${LOAD.clients} clients for ${seconds.toFixed()} s, HOLDFAST_SEED=${seed}`,
-        `${(figures.bytes / MIB / seconds).toFixed(1)} MiB/s, ${figures.files} files by the JSON face`,
+        `${(figures.bytes / MIB / seconds).toFixed(1)} MiB/s, ${figures.files} files by the JSON face, ${figures.late} answers without a checksum yet`,
         `bodies, beyond the time their network takes: ${String(figures.quick)}`,
         `other requests: ${String(figures.small)}`,
         `peak memory ${(await peakMemory(server)).toFixed()} MiB, delay of the event loop at most ${(lag * 1000).toFixed()} ms (p99)`,

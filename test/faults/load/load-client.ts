@@ -14,6 +14,8 @@ export interface LoadFigures {
   readonly small: Times
   bytes: number
   files: number
+  /** Completions that were answered before the checksum was known. */
+  late: number
   /** Answers that were no success, by status. */
   readonly refused: Map<number, number>
 }
@@ -72,7 +74,9 @@ export class LoadClient {
       const body = bytes.subarray(number * step, (number + 1) * step)
       await this.#carry(body, () => json.putChunk(id, number, body, this.#sending()))
     }
-    const { id: fileId, checksum } = completed(await this.#small(json.complete(id)))
+    let answer = completed(await this.#small(json.complete(id)))
+    for (; answer.checksum === null; figures.late += 1) answer = completed(await this.#small(json.complete(id)))
+    const { id: fileId, checksum } = answer
     if (checksum !== sha256Of(bytes)) throw new Error(`The checksum of a file is ${checksum}.`)
     figures.files += 1
     await this.#remove(`/api/v1/files/${fileId}`)

@@ -318,6 +318,26 @@ describe('the followers of files', () => {
     expect(new Map(source.kept)).toEqual(new Map(Object.keys(files).map((id) => [id, source.sha256(id)])))
   })
 
+  it('have first those that somebody waits for, also who waits in line already', async () => {
+    const files = { a: 'aaaa', b: 'bbbb', c: 'cccc', d: 'dddd', e: 'eeee', f: 'ffff' }
+    const { source, digests } = makeDigests(files)
+    const held = gate(source, (call) => call === 'read')
+    for (const id of Object.keys(files)) source.add(id, 0)
+    const all = ['a', 'b', 'c', 'd'].map((id) => digests.follow(id))
+    await held.arrived(2)
+    all.push(digests.follow('d', { awaited: true }), digests.follow('e', { awaited: true }), digests.follow('f'))
+    const order: string[] = []
+    for (let number = 0; number < 6; number += 1) {
+      await held.arrived(Math.min(2, 6 - number))
+      order.push(held.ids()[0] ?? '')
+      held.letOne()
+      await turn()
+    }
+    await Promise.all(all)
+    expect(order).toEqual(['a', 'b', 'd', 'e', 'c', 'f'])
+    expect(source.kept).toHaveLength(6)
+  })
+
   it('are two also where another is asked for in the moment one ends', async () => {
     const files = { a: 'aaaa', b: 'bbbb', c: 'cccc', d: 'dddd' }
     const { source, digests } = makeDigests(files)
