@@ -13,7 +13,7 @@ export const GOAL = {
 }
 
 /** How many clients load a server, and for how long. */
-export const LOAD = { clients: IS_WHOLE ? 1000 : 300, seconds: IS_WHOLE ? 300 : 5 }
+export const LOAD = { clients: IS_WHOLE ? 1000 : 300, seconds: numberIn('FAULTS_LOAD_SECONDS', IS_WHOLE ? 300 : 5) }
 
 /** How long a defect may stay unseen, seconds. */
 export const PLANT_SECONDS = numberIn('FAULTS_PLANT_SECONDS', 300)
