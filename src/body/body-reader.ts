@@ -11,6 +11,12 @@ export type BodyEnd =
   /** This side ended it: another request wants the upload, or the server shuts down. */
   | 'stopped'
 
+/**
+ * Bytes handed out in one turn of the event loop. They are hashed there and then: with many more the writes under way would
+ * end meanwhile, and none would follow them.
+ */
+const TURN_BYTES = 512 * 1024
+
 /** How fast a body comes. */
 export interface Pace {
   /** Bytes received so far. */
@@ -30,6 +36,8 @@ export class BodyReader {
   #queue: Buffer[] = []
   #queued = 0
   #received = 0
+  /** Bytes handed out since the event loop had its turn. */
+  #inTurn = 0
   #end: BodyEnd | null = null
   #wake: (() => void) | null = null
   #timer: NodeJS.Timeout | null = null
@@ -57,15 +65,21 @@ export class BodyReader {
 
   /**
    * The next buffers, at most `limit` bytes of them, as soon as there are any; null at the end.
-   * A buffer that is larger is split, not copied.
+   * A buffer that is larger is split, not copied. Whoever is never made to wait gets no more than half a MiB in a turn of the
+   * event loop.
    */
   async next(limit: number): Promise<Buffer[] | null> {
     this.#attach()
+    if (this.#queued > 0 && this.#inTurn >= TURN_BYTES) {
+      await new Promise((resolve) => setImmediate(resolve))
+      this.#inTurn = 0
+    }
     while (this.#queued === 0) {
       if (this.#end !== null) return null
       await this.#moreOrEnd()
+      this.#inTurn = 0
     }
-    const taken = this.#take(limit)
+    const taken = this.#take(Math.min(limit, TURN_BYTES))
     if (this.#queued < this.#readAhead() && this.#end === null) this.#stream.resume()
     return taken
   }
@@ -160,6 +174,7 @@ export class BodyReader {
     if (this.#queued <= limit) {
       const all = this.#queue
       this.#queue = []
+      this.#inTurn += this.#queued
       this.#queued = 0
       return all
     }
@@ -179,6 +194,7 @@ export class BodyReader {
       }
     }
     this.#queued -= limit - left
+    this.#inTurn += limit - left
     return taken
   }
 }

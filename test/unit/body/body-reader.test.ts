@@ -34,6 +34,30 @@ describe('a body', () => {
     expect(reader.end).toBe('cut')
   })
 
+  it('that came faster than it is read lets others have their turn after each half MiB', async () => {
+    const stream = new PassThrough({ highWaterMark: 8 * 1024 * 1024 })
+    const reader = new BodyReader(stream, 1000, () => 8 * 1024 * 1024)
+    for (let piece = 0; piece < 32; piece += 1) stream.write(Buffer.alloc(64 * 1024))
+    const [first] = (await reader.next(1)) ?? []
+    expect(first).toHaveLength(1)
+    let turns = 0
+    const count = (): void => {
+      turns += 1
+      pending = setImmediate(count)
+    }
+    let pending = setImmediate(count)
+    const inTurn = [0]
+    for (let left = 2 * 1024 * 1024 - 1; left > 0; ) {
+      const buffers = (await reader.next(Infinity)) ?? []
+      const bytes = buffers.reduce((sum, { length }) => sum + length, 0)
+      left -= bytes
+      inTurn[turns] = (inTurn[turns] ?? 0) + bytes
+    }
+    clearImmediate(pending)
+    expect(turns).toBeGreaterThanOrEqual(3)
+    expect(Math.max(...inTurn)).toBeLessThanOrEqual(512 * 1024)
+  })
+
   it('survives an error of the stream, also one after its end', async () => {
     const stream = new PassThrough()
     const reader = new BodyReader(stream, 1000, () => 1024 * 1024)
