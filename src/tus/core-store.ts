@@ -5,8 +5,9 @@ import { partsOf } from '../concatenation.ts'
 import { isUploadError } from '../errors.ts'
 import { gridOf, type Upload } from '../upload.ts'
 import type { Settled, Uploads } from '../uploads.ts'
+import { isOffsetOctetStream } from './request-headers.ts'
 import type { Tickets } from './tickets.ts'
-import type { TusRequest } from './tus-request.ts'
+import type { Creation, Patch, TusRequest } from './tus-request.ts'
 
 /** The extensions of tus 1.0 that are served. */
 const EXTENSIONS = [
@@ -53,6 +54,8 @@ export class CoreStore extends DataStore {
     request.upload = upload
     // No PATCH will come for an empty file: it is complete as soon as it is created.
     if (upload.size === 0) request.upload = await this.#completeEmpty(upload, request.caller)
+    // Here, and not in a write of its own: an empty body that passes through @tus/server's streams costs as much as this does.
+    if (isOffsetOctetStream(request.raw.headers)) request.createdOffset = await this.#append(request, request.create, 0)
     return tusUpload
   }
 
@@ -75,27 +78,33 @@ export class CoreStore extends DataStore {
     // It is empty: @tus/server was given a request without a body. Read, so that its pipeline ends.
     stream.resume()
     const request = this.#tickets.requestOf(ticket)
-    const body = request.patch ?? request.create
-    if (body === null || request.id === null) throw new Error('a write outside PATCH and POST')
-    const declaredSize = request.patch?.declaredSize
-    const input = {
-      offset,
-      body: request.raw,
-      contentLength: body.contentLength,
-      ...(body.checksums === undefined ? {} : { checksums: body.checksums }),
-      ...(declaredSize === undefined ? {} : { declaredSize }),
-    }
-    const settled = await this.#uploads.append(request.id, input, request.caller).catch((error: unknown) => {
-      if (request.create === null) throw error
-      return this.#afterFailedCreation(request, error)
-    })
-    request.upload = settled.upload
-    return settled.offset
+    if (request.patch === null) throw new Error('a write outside PATCH')
+    return await this.#append(request, request.patch, offset)
   }
 
   override async remove(ticket: string): Promise<void> {
     const { id, caller } = this.#tickets.requestOf(ticket)
     await this.#uploads.terminate(id ?? '', caller)
+  }
+
+  /** Appends the body of a PATCH, or of a creation. Resolves with the offset that was reached. */
+  async #append(request: TusRequest, said: Patch | Creation, offset: number): Promise<number> {
+    const { id, caller, raw } = request
+    if (id === null) throw new Error('a body for no upload')
+    const declaredSize = request.patch?.declaredSize
+    const input = {
+      offset,
+      body: raw,
+      contentLength: said.contentLength,
+      ...(said.checksums === undefined ? {} : { checksums: said.checksums }),
+      ...(declaredSize === undefined ? {} : { declaredSize }),
+    }
+    const settled = await this.#uploads.append(id, input, caller).catch((error: unknown) => {
+      if (request.create === null) throw error
+      return this.#afterFailedCreation(request, error)
+    })
+    request.upload = settled.upload
+    return settled.offset
   }
 
   /**

@@ -35,7 +35,8 @@ export async function fromResponse(response: Response): Promise<FaceReply> {
     const value = response.headers.get(name)
     if (value !== null) headers[name] = value
   }
-  const body = await response.text()
+  // What it has done it says in headers alone.
+  const body = response.ok ? '' : await response.text()
   return { status: response.status, headers, body: body === '' ? null : body }
 }
 

@@ -70,6 +70,7 @@ export class TusFace {
       caller: request.caller,
       token: null,
       create: null,
+      createdOffset: null,
       patch: null,
       upload: null,
       offsetWithheld: false,
@@ -97,7 +98,9 @@ export class TusFace {
     if (method === 'PATCH') tus.patch = await this.#readPatch(tus)
     const headers = headersForTus(method, raw.headers)
     const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })
-    return fromResponse(await this.#tickets.use(tus, web, () => this.#server.handleWeb(web)))
+    const reply = await fromResponse(await this.#tickets.use(tus, web, () => this.#server.handleWeb(web)))
+    if (reply.status !== 201 || tus.createdOffset === null) return reply
+    return { ...reply, headers: { ...reply.headers, 'Upload-Offset': String(tus.createdOffset) } }
   }
 
   /** "This header MUST be included in every PATCH response if the upload is going to expire": also where it is refused unread. */

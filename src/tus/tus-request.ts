@@ -35,6 +35,8 @@ export interface TusRequest {
   token: string | null
   /** Of a POST. */
   create: Creation | null
+  /** Of a POST that brings the beginning of its file: the offset that was reached. */
+  createdOffset: number | null
   /** Of a PATCH. */
   patch: Patch | null
   /** The upload as it was last seen: its expiry and offset stand in the answer. */

@@ -20,6 +20,7 @@ function aRequest(parts: Partial<TusRequest> = {}): TusRequest {
     caller: { principal: null },
     token: null,
     create: null,
+    createdOffset: null,
     patch: null,
     upload: null,
     offsetWithheld: false,
