@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FileRecord } from './files.ts'
-import type { Json, Manifest, Upload, UploadStatus } from './upload.ts'
+import type { Json, Upload, UploadStatus } from './upload.ts'
 
 /** Who asks. What an application's `authenticate` makes of a request. */
 export interface Principal {
@@ -61,15 +61,13 @@ export const ownerMay: Authorize = (principal, _action, { owner }) =>
 
 /** An upload as {@link Authorize} is told of it. */
 export function subjectOf({ manifest, size, status }: Pick<Upload, 'manifest' | 'size' | 'status'>): Subject {
-  return { ...factsOf(manifest), id: manifest.id, fileId: manifest.fileId, fileName: manifest.fileName, size, status }
+  // Field by field: it is made several times for each request, and spreading costs ten times as much.
+  const { id, fileId, owner, fileName, contentType, metadata } = manifest
+  return { id, fileId, owner, fileName, size, contentType, metadata, status }
 }
 
 /** The same of the upload that made a file. */
 export function subjectOfFile(file: FileRecord): Subject {
-  const { id: fileId, uploadId: id, name: fileName, size } = file
-  return { ...factsOf(file), id, fileId, fileName, size, status: 'uploaded' }
-}
-
-function factsOf({ owner, contentType, metadata }: Pick<Manifest, 'owner' | 'contentType' | 'metadata'>) {
-  return { owner, contentType, metadata }
+  const { id: fileId, uploadId: id, owner, name: fileName, size, contentType, metadata } = file
+  return { id, fileId, owner, fileName, size, contentType, metadata, status: 'uploaded' }
 }

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { closeQuietly, type FileLayer, hasCode, type LayerHandle, unlessMissing, writeAll } from './file-layer.ts'
-import type { Layout } from './layout.ts'
+import { type Layout, randomName } from './layout.ts'
 
 /**
  * What is synced, and so survives a power cut. A kill of the process loses nothing in any mode.
@@ -115,7 +114,7 @@ export class Disk {
     place: (temporary: string) => Promise<void>,
     mode?: number,
   ): Promise<void> {
-    const temporary = join(dirname(path), `.${basename(path)}-${randomBytes(4).toString('hex')}.tmp`)
+    const temporary = join(dirname(path), `.${basename(path)}-${randomName()}.tmp`)
     try {
       await this.write(temporary, content, sync, mode)
       await place(temporary)

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 
 const ID = /^[0-9a-f-]{36}$/
@@ -12,6 +12,11 @@ export function isId(value: string): boolean {
 export const PASSING_FOLDER = /^\.(?:new|gone)-[0-9a-f-]{36}-[0-9a-f]{8}$/
 /** Names of files that are written before they are renamed or linked to their place. */
 export const TEMPORARY_FILE = /^\.[0-9a-z.-]{5,80}-[0-9a-f]{8}\.tmp$/
+/** Eight random hex digits. (Random bytes are asked of the system one by one; those of UUIDs 128 at a time.) */
+export function randomName(): string {
+  return randomUUID().slice(0, 8)
+}
+
 /** Names of claims. */
 export const CLAIM_FILE = /^[0-9a-f]{64}\.json$/
 
@@ -80,6 +85,6 @@ export class Layout {
 
   /** A folder that is about to become an upload's, or no longer is. */
   passing(kind: 'new' | 'gone', id: string): string {
-    return join(this.uploads, `.${kind}-${id}-${randomBytes(4).toString('hex')}`)
+    return join(this.uploads, `.${kind}-${id}-${randomName()}`)
   }
 }
