@@ -12,6 +12,8 @@ export interface ChunkIntakeOptions {
   readonly hash: Hash
   /** Where the bytes go. Null: they are durable already, and are only hashed, to be compared. */
   readonly writer: ChunkWriter | null
+  /** Who is given every byte as well, before it is known to be good. It keeps none of the buffers. */
+  readonly feed?: { push(buffers: readonly Buffer[]): void } | null
   /** Durable bytes at the chunk's start that come again: they are compared, and not given to the writer. */
   readonly tail?: Tail | null
 }
@@ -24,6 +26,7 @@ export class ChunkIntake {
   readonly length: number
   readonly #hash: Hash
   readonly #writer: ChunkWriter | null
+  readonly #feed: ChunkIntakeOptions['feed']
   readonly #tail: Tail | null
   #position: number
   #begun: Hash
@@ -34,6 +37,7 @@ export class ChunkIntake {
     this.#position = options.position
     this.#hash = options.hash
     this.#writer = options.writer
+    this.#feed = options.feed
     this.#tail = options.tail ?? null
     this.#begun = options.hash.copy()
   }
@@ -73,6 +77,7 @@ export class ChunkIntake {
    * the tail that is durable here, nothing of them is written.
    */
   async take(buffers: readonly Buffer[]): Promise<void> {
+    this.#feed?.push(buffers)
     const beyond: Buffer[] = []
     for (const buffer of buffers) {
       const durable = this.#tail === null ? 0 : Math.min(buffer.length, Math.max(0, this.#tail.size - this.#position))

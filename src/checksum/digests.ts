@@ -1,9 +1,13 @@
-import { chunkStart } from '../grid.ts'
+import { chunkCount, chunkStart } from '../grid.ts'
 import { gridOf, isGone, type StoredUpload } from '../upload.ts'
-import { HashThread, type ThreadHash } from './hash-thread.ts'
+import { DigestFeed } from './digest-feed.ts'
+import { Follower } from './follower.ts'
+import { HashThread } from './hash-thread.ts'
 
 /** How many files are read back at once. */
 const PARALLEL = 2
+/** How many uploads are remembered; another is read from its beginning. */
+const CAPACITY = 10_000
 
 /** What {@link Digests} needs of its surroundings. */
 export interface DigestSource {
@@ -16,22 +20,15 @@ export interface DigestSource {
   onError(error: unknown, where: string): void
 }
 
-interface Follower {
-  readonly hash: ThreadHash
-  position: number
-  running: Promise<void> | null
-  /** It was asked to follow while it was under way. */
-  again: boolean
-}
-
 interface Waiting {
   readonly id: string
   readonly wake: () => void
 }
 
 /**
- * SHA-256 of whole files. For each upload a reader follows the unbroken run of chunks in the background, so that little is
- * left to read when it completes. Its state is not kept anywhere: after a restart it begins anew.
+ * SHA-256 of whole files. Chunks that come in order are hashed as they come; others are read back, by a reader that follows the
+ * unbroken run of chunks in the background, so that little is left to read when the upload completes. Its state is not kept
+ * anywhere: after a restart it begins anew.
  */
 export class Digests {
   readonly #source: DigestSource
@@ -54,24 +51,41 @@ export class Digests {
    */
   follow(id: string, { awaited = false } = {}): Promise<void> {
     if (this.#stopped) return Promise.resolve()
-    let follower = this.#followers.get(id)
-    if (follower === undefined) {
-      follower = { hash: this.#thread.create(), position: 0, running: null, again: false }
-      this.#followers.set(id, follower)
-    }
+    const follower = this.#followers.get(id) ?? this.#begin(id)
     follower.again = true
+    if (awaited) follower.awaited = true
     if (follower.running === null) {
-      const run = this.#run(id, follower, awaited).finally(() => this.#runs.delete(run))
+      const run = this.#run(id, follower).finally(() => this.#runs.delete(run))
       this.#runs.add(run)
       follower.running = run
     } else if (awaited) this.#prefer(id)
     return follower.running
   }
 
+  /** Follows an upload in the background, if there is more of it than was fed. */
+  advance(upload: StoredUpload): void {
+    const { id } = upload.manifest
+    const grid = gridOf(upload)
+    const covered = this.#followers.get(id)?.chunks ?? 0
+    if (covered < upload.ledger.run || upload.ledger.isFull(grid)) void this.follow(id)
+  }
+
+  /**
+   * Has the bytes from `offset` on hashed as they come, if everything before them is hashed already. Whoever feeds ends it, and
+   * nobody else does so meanwhile.
+   */
+  feed(upload: StoredUpload, offset: number): DigestFeed | null {
+    const { id } = upload.manifest
+    if (this.#stopped) return null
+    const follower = this.#followers.get(id) ?? (offset === 0 ? this.#begin(id) : null)
+    if (follower === null || follower.running !== null || follower.feed !== null) return null
+    return follower.standsAt(upload, offset) ? new DigestFeed(follower) : null
+  }
+
   /** Forgets an upload that is gone. */
   drop(id: string): void {
-    this.#followers.get(id)?.hash.drop()
-    this.#followers.delete(id)
+    const follower = this.#followers.get(id)
+    if (follower !== undefined) this.#dropThis(id, follower)
   }
 
   /** Reads no more; resolves when no read is under way. */
@@ -83,8 +97,22 @@ export class Digests {
     await this.#thread.stop()
   }
 
-  async #run(id: string, follower: Follower, awaited: boolean): Promise<void> {
-    await this.#turn(id, awaited)
+  #begin(id: string): Follower {
+    const follower = new Follower(this.#thread.create())
+    this.#followers.set(id, follower)
+    if (this.#followers.size > CAPACITY) this.#dropOldest()
+    return follower
+  }
+
+  #dropOldest(): void {
+    for (const [id, follower] of this.#followers) {
+      if (follower.running !== null || follower.feed !== null) continue
+      this.#dropThis(id, follower)
+      return
+    }
+  }
+
+  async #run(id: string, follower: Follower): Promise<void> {
     try {
       while (follower.again) {
         follower.again = false
@@ -97,30 +125,55 @@ export class Digests {
       if (!dropped) this.#source.onError(error, `the checksum of upload ${id}`)
     } finally {
       follower.running = null
-      this.#endTurn()
+      follower.awaited = false
     }
   }
 
   async #catchUp(id: string, follower: Follower): Promise<void> {
-    for (;;) {
-      const upload = await this.#source.find(id)
-      if (this.#dropped(id, follower) || upload === null || isGone(upload) || upload.digest !== null) {
-        this.#dropThis(id, follower)
-        return
-      }
-      const full = upload.ledger.isFull(gridOf(upload))
-      const end = full ? (upload.size ?? 0) : chunkStart(gridOf(upload), upload.ledger.run)
-      if (follower.position < end) {
-        for await (const buffer of this.#source.read(upload, follower.position, end)) {
-          if (this.#dropped(id, follower)) return
-          follower.position += buffer.length
-          await follower.hash.update(buffer)
+    let hasTurn = false
+    try {
+      for (;;) {
+        const upload = await this.#source.find(id)
+        if (this.#dropped(id, follower) || upload === null || isGone(upload) || upload.digest !== null) {
+          this.#dropThis(id, follower)
+          return
         }
-      } else if (full) {
-        await this.#source.keep(id, await follower.hash.digest())
-        this.#dropThis(id, follower)
-        return
-      } else return
+        const full = upload.ledger.isFull(gridOf(upload))
+        const run = full ? (chunkCount(gridOf(upload)) ?? 0) : upload.ledger.run
+        if (follower.chunks < run) {
+          if (hasTurn) await this.#readBack(id, follower, upload, run)
+          // That may take a while: then it is looked at again.
+          else await this.#turn(id, follower).then(() => (hasTurn = true))
+        } else {
+          if (full) await this.#keep(id, follower, upload)
+          return
+        }
+      }
+    } finally {
+      if (hasTurn) this.#endTurn()
+    }
+  }
+
+  async #keep(id: string, follower: Follower, upload: StoredUpload): Promise<void> {
+    // Where it is not of what stands now, the next call begins anew.
+    if (follower.agreesWith(upload)) await this.#source.keep(id, await follower.hash.digest())
+    this.#dropThis(id, follower)
+  }
+
+  async #readBack(id: string, follower: Follower, upload: StoredUpload, run: number): Promise<void> {
+    if (this.#dropped(id, follower)) return
+    // Somebody else has recorded what is being fed: it is his that counts.
+    follower.feed?.end()
+    follower.back()
+    const grid = gridOf(upload)
+    const from = chunkStart(grid, follower.chunks)
+    const end = upload.size === null ? chunkStart(grid, run) : Math.min(chunkStart(grid, run), upload.size)
+    for await (const buffer of this.#source.read(upload, from, end)) {
+      if (this.#dropped(id, follower)) return
+      await follower.hash.update(buffer)
+    }
+    for (let number = follower.chunks; number < run; number += 1) {
+      follower.cover(upload.ledger.chunks.get(number)?.sha256 ?? '')
     }
   }
 
@@ -128,8 +181,8 @@ export class Digests {
     return this.#stopped || this.#followers.get(id) !== follower
   }
 
-  async #turn(id: string, awaited: boolean): Promise<void> {
-    const line = awaited ? this.#awaited : this.#waiting
+  async #turn(id: string, follower: Follower): Promise<void> {
+    const line = follower.awaited ? this.#awaited : this.#waiting
     if (this.#turns < PARALLEL) this.#turns += 1
     // Whoever ends hands its turn on: nobody can come in between.
     else if (!this.#stopped) await new Promise<void>((wake) => line.push({ id, wake }))
@@ -151,6 +204,7 @@ export class Digests {
 
   /** Drops this follower, and no later one of the same upload. */
   #dropThis(id: string, follower: Follower): void {
+    follower.feed?.end()
     follower.hash.drop()
     if (this.#followers.get(id) === follower) this.#followers.delete(id)
   }

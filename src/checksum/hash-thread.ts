@@ -1,39 +1,87 @@
 import { Worker } from 'node:worker_threads'
+import { HashRing } from './hash-ring.ts'
 
 /** Buffers on their way to the thread and not hashed yet; more would only cost memory. */
 const IN_FLIGHT = 4
 
 /**
  * What runs in the thread. A text and not a module: it is the same under a bundler, in tests and compiled.
- * In: `{ id, buffer }` hashes a buffer, `{ id }` asks for the digest, `{ id, drop }` forgets. Out: `{ id, sha256? }`.
+ * In: `update` hashes a buffer, `feed` a stretch of the ring; `mark` remembers the hash as it is, `settle` forgets what was
+ * remembered before, `back` goes back; `digest` asks for the digest, `drop` forgets. Out, for `update` and `digest`:
+ * `{ id, sha256? }`.
  */
 const SCRIPT = `
-const { parentPort } = require('node:worker_threads')
+const { parentPort, workerData } = require('node:worker_threads')
 const { createHash } = require('node:crypto')
+const ring = new Uint8Array(workerData.bytes)
+const done = new Int32Array(workerData.done)
 const hashes = new Map()
-parentPort.on('message', ({ id, buffer, drop }) => {
-  if (drop) return void hashes.delete(id)
-  let hash = hashes.get(id)
-  if (hash === undefined) hashes.set(id, (hash = createHash('sha256')))
-  if (buffer !== undefined) {
-    hash.update(buffer)
+const stateOf = (id) => {
+  let state = hashes.get(id)
+  if (state === undefined) hashes.set(id, (state = { hash: createHash('sha256'), marks: new Map() }))
+  return state
+}
+const actions = {
+  update({ id, buffer }) {
+    stateOf(id).hash.update(buffer)
     parentPort.postMessage({ id })
-  } else {
+  },
+  feed({ id, at, length }) {
+    const { hash } = stateOf(id)
+    const first = Math.min(length, ring.length - at)
+    hash.update(ring.subarray(at, at + first))
+    if (first < length) hash.update(ring.subarray(0, length - first))
+    Atomics.add(done, 0, length)
+  },
+  mark({ id, mark }) {
+    const { hash, marks } = stateOf(id)
+    marks.set(mark, hash.copy())
+  },
+  settle({ id, mark }) {
+    const { marks } = stateOf(id)
+    for (const one of marks.keys()) if (one < mark) marks.delete(one)
+  },
+  back({ id, mark }) {
+    const state = stateOf(id)
+    state.hash = state.marks.get(mark).copy()
+    for (const one of state.marks.keys()) if (one > mark) state.marks.delete(one)
+  },
+  digest({ id }) {
+    const { hash } = stateOf(id)
     hashes.delete(id)
     parentPort.postMessage({ id, sha256: hash.digest('hex') })
-  }
-})
+  },
+  drop({ id }) {
+    hashes.delete(id)
+  },
+}
+parentPort.on('message', (message) => actions[message.action](message))
 `
 
 /** One SHA-256 that is computed in a thread. */
 export interface ThreadHash {
   /** Hashes a buffer, which is the thread's from now on; resolves when another may be given. */
   update(buffer: Buffer): Promise<void>
+  /** Hashes a copy of buffers. Returns false, and hashes nothing of them, where there is no room, or the thread has failed. */
+  feed(buffers: readonly Buffer[]): boolean
+  /** Remembers the hash as it is now, under a number that is larger than those before. */
+  mark(mark: number): void
+  /** No number before this one is gone back to. */
+  settle(mark: number): void
+  /** Goes back to what was remembered under this number, which must be. */
+  back(mark: number): void
   /** The digest in hex; the hash is over then. */
   digest(): Promise<string>
   /** Forgets it. */
   drop(): void
 }
+
+type Message = { readonly id: number } & (
+  | { readonly action: 'update'; readonly buffer: Uint8Array }
+  | { readonly action: 'feed'; readonly at: number; readonly length: number }
+  | { readonly action: 'mark' | 'settle' | 'back'; readonly mark: number }
+  | { readonly action: 'digest' | 'drop' }
+)
 
 interface Pending {
   inFlight: number
@@ -42,13 +90,18 @@ interface Pending {
   fail: ((error: unknown) => void) | null
 }
 
+interface Thread {
+  readonly worker: Worker
+  readonly ring: HashRing
+}
+
 /**
  * A thread that hashes, so that whole-file checksums leave the thread that moves bytes alone. It is begun with the first
  * hash, and does not keep the process alive.
  */
 export class HashThread {
   readonly #pending = new Map<number, Pending>()
-  #worker: Worker | null = null
+  #thread: Thread | null = null
   #next = 0
 
   /** Begins a hash. */
@@ -56,11 +109,15 @@ export class HashThread {
     const id = (this.#next += 1)
     const pending: Pending = { inFlight: 0, wake: null, digest: null, fail: null }
     this.#pending.set(id, pending)
+    /** A mark of a hash that is gone with its thread is nobody's: the next buffer will tell. */
+    const remember = (action: 'mark' | 'settle' | 'back', mark: number): void => {
+      if (this.#pending.has(id)) this.#post({ id, action, mark })
+    }
     return {
       update: async (buffer) => {
         this.#mustLive(id)
         const own = detachable(buffer)
-        this.#post({ id, buffer: own }, [own.buffer])
+        this.#post({ id, action: 'update', buffer: own }, [own.buffer])
         pending.inFlight += 1
         if (pending.inFlight >= IN_FLIGHT) {
           await new Promise<void>((resolve, reject) => {
@@ -69,16 +126,20 @@ export class HashThread {
           })
         }
       },
+      feed: (buffers) => this.#feed(id, buffers),
+      mark: (mark) => remember('mark', mark),
+      settle: (mark) => remember('settle', mark),
+      back: (mark) => remember('back', mark),
       digest: () =>
         new Promise<string>((resolve, reject) => {
           this.#mustLive(id)
           pending.digest = resolve
           pending.fail = reject
-          this.#post({ id })
+          this.#post({ id, action: 'digest' })
         }),
       drop: () => {
         if (!this.#pending.delete(id)) return
-        this.#worker?.postMessage({ id, drop: true })
+        if (this.#thread !== null) this.#post({ id, action: 'drop' })
         pending.fail?.(new Error('this hash was dropped'))
       },
     }
@@ -86,9 +147,9 @@ export class HashThread {
 
   /** Ends the thread; what it still had to do is not done. */
   async stop(): Promise<void> {
-    const worker = this.#worker
-    this.#worker = null
-    await worker?.terminate()
+    const thread = this.#thread
+    this.#thread = null
+    await thread?.worker.terminate()
   }
 
   /** A thread that failed took its hashes with it: going on in another would give the digest of a part. */
@@ -96,13 +157,23 @@ export class HashThread {
     if (!this.#pending.has(id)) throw new Error('this hash is gone with its thread')
   }
 
-  #post(message: object, transfer: ArrayBuffer[] = []): void {
-    this.#worker ??= this.#begin()
-    this.#worker.postMessage(message, transfer)
+  #feed(id: number, buffers: readonly Buffer[]): boolean {
+    if (!this.#pending.has(id)) return false
+    this.#thread ??= this.#begin()
+    const stretch = this.#thread.ring.take(buffers)
+    if (stretch === null) return false
+    this.#post({ id, action: 'feed', ...stretch })
+    return true
   }
 
-  #begin(): Worker {
-    const worker = new Worker(SCRIPT, { eval: true, execArgv: [] })
+  #post(message: Message, transfer: ArrayBuffer[] = []): void {
+    this.#thread ??= this.#begin()
+    this.#thread.worker.postMessage(message, transfer)
+  }
+
+  #begin(): Thread {
+    const ring = new HashRing()
+    const worker = new Worker(SCRIPT, { eval: true, execArgv: [], workerData: ring.shared })
     worker.unref()
     worker.on('message', ({ id, sha256 }: { readonly id: number; readonly sha256?: string }) => {
       const pending = this.#pending.get(id)
@@ -121,13 +192,13 @@ export class HashThread {
       // A failure is told twice, as error and as exit; between the two another thread may have begun.
       if (isOver) return
       isOver = true
-      if (this.#worker === worker) this.#worker = null
+      if (this.#thread?.worker === worker) this.#thread = null
       for (const pending of this.#pending.values()) pending.fail?.(error)
       this.#pending.clear()
     }
     worker.on('error', failed)
     worker.on('exit', () => failed(new Error('the thread that hashes has ended')))
-    return worker
+    return { worker, ring }
   }
 }
 

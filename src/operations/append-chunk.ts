@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto'
 import type { BodySource } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
+import type { DigestFeed } from '../checksum/digest-feed.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import { chunkAt, chunkCount, chunkLength, chunkStart } from '../grid.ts'
 import type { ChunkEntry, Tail } from '../ledger.ts'
@@ -20,6 +21,8 @@ export interface Append {
   readonly body: BodySource
   readonly lock: UploadLock
   readonly inFlight: ChunksInFlight
+  /** Who hashes the same bytes for the digest of the file. */
+  readonly feed: DigestFeed | null
   /** Whether who appends may also complete. */
   readonly mayComplete: (upload: Upload) => Promise<boolean>
 }
@@ -51,6 +54,7 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   const length = durable?.size ?? cappedLength(work, upload, number)
   if (durable !== undefined) {
     await place.hold?.drop()
+    work.feed?.end()
     const intake = new ChunkIntake({ length, position: from, hash, writer: null })
     await fill(work, intake, place.first)
     await compare(work, upload, durable, intake)
@@ -58,7 +62,7 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   }
   const follows = tailOf(upload, number)
   const writer = await context.storage.beginChunk(upload, number, from, roomFor(work, place))
-  const intake = new ChunkIntake({ length, position: from, hash, writer })
+  const intake = new ChunkIntake({ length, position: from, hash, writer, feed: work.feed })
   try {
     await fill(work, intake, place.first)
   } catch (error) {
@@ -68,6 +72,7 @@ export async function appendToChunk(work: Append, upload: Upload, place: AppendP
   // A chunk of unknown last length is full only at the grid's own size.
   if (intake.position < chunkLength(grid, number)) await suspend(work, upload, number, intake, writer)
   else {
+    work.feed?.endChunk()
     const whole: WholeChunk = { number, intake, writer, follows, hold: place.hold }
     if (mayBeLastMissing(work, upload)) await finishAfterOthers(work, upload, whole)
     else inFlight.add((before) => finish(work, upload, whole, { before }))
@@ -178,6 +183,7 @@ async function recordStored(
   }
   if (!(await agrees(context, now, stored))) throw conflict(upload, number)
   context.storage.recorded(now, number)
+  work.feed?.recorded(stored.entry)
 }
 
 /** Whether nothing may be missing but this chunk and those that are being stored: only counted, it is asked for every chunk. */
@@ -230,7 +236,7 @@ async function suspend(
   intake: ChunkIntake,
   writer: ChunkWriter,
 ): Promise<void> {
-  const { context, id, inFlight, lock } = work
+  const { context, id, inFlight, lock, feed } = work
   try {
     // A tail continues the run: what comes before it is recorded first.
     await inFlight.stored()
@@ -251,6 +257,7 @@ async function suspend(
   const { ledger } = await commit(context, upload, [{ type: 'tail', tail }], lock)
   // Where a lease has failed another may have been faster, with whatever bytes: its client is told no more than that.
   if (ledger.tail?.number !== number || ledger.tail.sha256 !== tail.sha256) throw cannotCompare()
+  feed?.suspended(tail)
 }
 
 /** Where a lock was lost another may be at these bytes, or past them: what he is told of must stand, so they are dropped. */

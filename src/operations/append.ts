@@ -11,6 +11,7 @@ import { completeIfFull, type Settled } from './complete.ts'
 import type { Context } from './context.ts'
 import { authorised, mayDo } from './authorised.ts'
 import { healing } from './heal.ts'
+import { feedDigest } from './keep-digest.ts'
 import { reserveAhead, reserveLength } from './quota.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 import { appendable } from './verified-body.ts'
@@ -49,7 +50,7 @@ export async function append(context: Context, id: string, input: AppendInput, c
   }
 }
 
-async function appendLocked(begun: Omit<Append, 'inFlight' | 'lock'>, input: AppendInput): Promise<Upload> {
+async function appendLocked(begun: Omit<Append, 'feed' | 'inFlight' | 'lock'>, input: AppendInput): Promise<Upload> {
   const { context, id, body } = begun
   const { lock, upload } = await lockAppend(context, id, body)
   try {
@@ -59,7 +60,11 @@ async function appendLocked(begun: Omit<Append, 'inFlight' | 'lock'>, input: App
   }
 }
 
-async function appendUnderLock(begun: Omit<Append, 'inFlight'>, known: Upload, input: AppendInput): Promise<Upload> {
+async function appendUnderLock(
+  begun: Omit<Append, 'feed' | 'inFlight'>,
+  known: Upload,
+  input: AppendInput,
+): Promise<Upload> {
   const { context, body } = begun
   const upload = await checkPlace(context, known, input)
   if (!isOpen(upload)) {
@@ -68,11 +73,14 @@ async function appendUnderLock(begun: Omit<Append, 'inFlight'>, known: Upload, i
   }
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
   const inFlight = new ChunksInFlight(context.storage.holdsChunks ? HELD_IN_FLIGHT : IN_FLIGHT)
+  // Nobody waits for the checksum of what comes this way: where it is cheap to read back, that has time.
+  const feed = context.storage.readsUnfinished ? null : feedDigest(context, upload, input.offset)
   try {
-    return await receive({ ...begun, inFlight }, upload, input)
+    return await receive({ ...begun, inFlight, feed }, upload, input)
   } finally {
     // The lock is given back only after every write under it has settled.
     await inFlight.settled()
+    feed?.end()
   }
 }
 

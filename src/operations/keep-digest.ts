@@ -1,3 +1,4 @@
+import type { DigestFeed } from '../checksum/digest-feed.ts'
 import { isPartial } from '../concatenation.ts'
 import { digestOf, gridOf, isGone, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
@@ -8,6 +9,12 @@ export function wantsDigest({ options }: Context, upload: Upload): boolean {
   // A part is never given out.
   if (isPartial(upload)) return false
   return digestOf(upload) === null && (options.fileChecksum === 'full' || upload.manifest.checksum !== null)
+}
+
+/** Has what comes from `offset` on hashed for the digest of the file, unless none is wanted but that of its only chunk. */
+export function feedDigest(context: Context, upload: Upload, offset: number): DigestFeed | null {
+  const isOneChunk = upload.size !== null && upload.size <= upload.manifest.chunkSize
+  return isOneChunk || !wantsDigest(context, upload) ? null : context.digests.feed(upload, offset)
 }
 
 /** Keeps the SHA-256 of a whole file: in storage, in state, and in the file's record where the file is finished already. */

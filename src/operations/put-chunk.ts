@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Caller } from '../access.ts'
 import type { LiveBody } from '../body/bodies.ts'
 import { ChunkIntake } from '../body/chunk-intake.ts'
+import type { DigestFeed } from '../checksum/digest-feed.ts'
 import { BodyChecksums, verifyChecksums, type DeclaredChecksums } from '../checksum/body-checksum.ts'
 import { mustTakeBytes } from '../concatenation.ts'
 import { isUploadError, UploadError } from '../errors.ts'
@@ -14,7 +15,7 @@ import { gridOf, isOpen, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { authorised } from './authorised.ts'
 import { healing } from './heal.ts'
-import { wantsDigest } from './keep-digest.ts'
+import { feedDigest, wantsDigest } from './keep-digest.ts'
 import { reserveAhead } from './quota.ts'
 import { commit, fresh, lockUpload, speedometerOf, there } from './records.ts'
 import { agrees, chunkChange, type StoredBytes, tailOf } from './stored-chunk.ts'
@@ -171,12 +172,37 @@ async function storeUnderLock(
     return resent(context, upload, durable, input, body)
   }
   if (!isOpen(upload)) throw new UploadError('UPLOAD_COMPLETED')
-  const tail = tailOf(upload, input.number)
   speedometerOf(context, upload).sample(context.options.now(), upload.ledger.durableBytes)
+  const feed = feedDigest(context, upload, chunkStart(gridOf(upload), input.number))
+  try {
+    const stored = await receiveAndStore(context, upload, input, { body, lock, hold, feed })
+    feed?.recorded(stored.entry)
+    // The client will ask for the checksum with `complete`: what can be read back now is not waited for then.
+    if (context.storage.readsUnfinished && wantsDigest(context, stored.upload)) context.digests.advance(stored.upload)
+    return stored
+  } finally {
+    feed?.end()
+  }
+}
+
+interface Receipt {
+  readonly body: LiveBody
+  readonly lock: UploadLock
+  readonly hold: Hold | null
+  readonly feed: DigestFeed | null
+}
+
+async function receiveAndStore(
+  context: Context,
+  upload: Upload,
+  input: ChunkInput,
+  { body, lock, hold, feed }: Receipt,
+): Promise<StoredChunk> {
+  const tail = tailOf(upload, input.number)
   const room = { memory: (body.share() * 3) / 4, ...(hold === null ? {} : { hold }) }
   const writer = await context.storage.beginChunk(upload, input.number, tail?.size ?? 0, room)
   const length = chunkLength(gridOf(upload), input.number)
-  const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, tail })
+  const intake = new ChunkIntake({ length, position: 0, hash: createHash('sha256'), writer, feed, tail })
   let received: ChunkEntry
   try {
     await receive(intake, input, body)
@@ -187,13 +213,11 @@ async function storeUnderLock(
     await writer.abort()
     throw error
   }
+  feed?.endChunk()
   // Killed before this, the chunk was never there; after it, storage has it and a merge finds it; the client is told last.
   const entry = await writer.finish(received)
   const stored = await record(context, upload, { entry, follows: tail, begun: intake.begun, hold }, lock)
   context.storage.recorded(stored.upload, input.number)
-  // The client will ask for the checksum with `complete`: what can be read back now is not waited for then.
-  if (context.storage.readsUnfinished && wantsDigest(context, stored.upload))
-    void context.digests.follow(upload.manifest.id)
   return stored
 }
 

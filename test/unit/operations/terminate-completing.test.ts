@@ -8,8 +8,9 @@ describe('DELETE of an upload that is being completed', () => {
     const declared = createHash('sha256').update(chunk(0)).update(chunk(1)).digest('hex')
     const id = await create(uploads, 200, declared)
     files.hold(({ name, path }) => name === 'read' && isData(path))
-    await put(uploads, id, 0)
+    // Out of order: the checksum waits for what is read back.
     await put(uploads, id, 1)
+    await put(uploads, id, 0)
     const begun = async (): Promise<string> => {
       await expect(uploads.complete(id, { waitMs: 0 }, CALLER)).rejects.toMatchObject({ code: 'UPLOAD_LOCKED' })
       return (await uploads.progress(id, CALLER)).status
