@@ -20,8 +20,8 @@ const MIB = 1024 * 1024
 const CHUNK = 5 * MIB
 const TIMEOUT = { timeout: 60_000 }
 
-async function serve() {
-  const { asked, wire } = await startCountedNode()
+async function serve(options?: Parameters<typeof startCountedNode>[0]) {
+  const { asked, wire } = await startCountedNode(options)
   return { asked, wire, tus: new TusDriver(wire), json: new JsonDriver(wire) }
 }
 
@@ -49,9 +49,26 @@ describeWithRedis('requests', () => {
       const id = createdId(await tus.create(bytes.length, 'a'))
       expect(offsetIn(await tus.patch(id, 0, bytes))).toBe(bytes.length)
       const { s3 } = asked.take()
-      console.log(JSON.stringify(s3))
       expect(s3.filter((name) => name === 'UploadPart')).toHaveLength(31)
       expect(s3.length).toBeLessThanOrEqual(31 + 5)
+    })
+
+    it('are none to S3 that read a file back for its checksum, where it came in order', TIMEOUT, async () => {
+      const { asked, tus, json } = await serve({ fileChecksum: 'full' })
+      const bytes = bytesOf(5, 3 * CHUNK + 1000)
+      const { id } = initiated(await json.initiate(bytes.length, 'a', CHUNK))
+      for (let n = 0; n < 4; n += 1) {
+        storedChunk(await json.putChunk(id, n, bytes.subarray(n * CHUNK, (n + 1) * CHUNK)))
+      }
+      const other = createdId(await tus.create(bytes.length, 'a'))
+      const middle = CHUNK + 300_000
+      expect(offsetIn(await tus.patch(other, 0, bytes.subarray(0, middle)))).toBe(middle)
+      asked.take()
+      expect(offsetIn(await tus.patch(other, middle, bytes.subarray(middle)))).toBe(bytes.length)
+      // The tail of the first PATCH is read, to go on from it.
+      expect(asked.take().s3.filter((name) => name === 'GetObject').length).toBeLessThanOrEqual(1)
+      for (const one of [id, other]) expect(completed(await json.complete(one)).checksum).toBe(sha256Of(bytes))
+      expect(asked.take().s3).not.toContain('GetObject')
     })
 
     it('are as many to S3 for a PATCH with a checksum, and two more to Redis', TIMEOUT, async () => {

@@ -35,7 +35,7 @@ class Asked {
 }
 
 /** One node with Redis and S3, and a count of what it asks them; until the test has finished. */
-export async function startCountedNode(options: Pick<UploadsOptions, 'authenticate'> = {}) {
+export async function startCountedNode(options: Pick<UploadsOptions, 'authenticate' | 'fileChecksum'> = {}) {
   const asked = new Asked()
   class CountedRedis extends Redis {
     override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {

@@ -401,6 +401,32 @@ describe('a file whose chunks are hashed as they come', () => {
     expect(source.sha256('a')).toBe(createHash('sha256').update('ABCDefgh').digest('hex'))
   })
 
+  it('is not fed on from a tail that another has recorded, and reads its chunk from the beginning', async () => {
+    const { source, digests } = makeDigests()
+    const feed = digests.feed(source.upload('a'), 0)
+    feed?.push([Buffer.from('abx')])
+    feed?.suspended({ number: 0, size: 3, sha256: 'of abx' })
+    source.upload('a').ledger.setTail({ number: 0, size: 3, sha256: 'of abc' })
+    expect(digests.feed(source.upload('a'), 3)).toBeNull()
+    source.add('a', 0, 1, 2)
+    await digests.follow('a')
+    expect(source.reads).toEqual([['a', 0, 10]])
+    expect(source.kept).toEqual([['a', source.sha256('a')]])
+  })
+
+  it('is read back where it was not told of each chunk in turn', async () => {
+    const { source, digests } = makeDigests()
+    const feed = digests.feed(source.upload('a'), 0)
+    feed?.push([Buffer.from('abcdefgh')])
+    feed?.endChunk()
+    feed?.endChunk()
+    source.add('a', 0, 1, 2)
+    feed?.recorded(source.entry('a', 1))
+    await digests.follow('a')
+    expect(source.reads).toEqual([['a', 0, 10]])
+    expect(source.kept).toEqual([['a', source.sha256('a')]])
+  })
+
   it('is not fed after it stopped, and what is being fed does no harm', async () => {
     const { source, digests } = makeDigests()
     const feed = digests.feed(source.upload('a'), 0)
