@@ -1,13 +1,11 @@
 import type { Readable } from 'node:stream'
 import { DataStore, Upload as TusUpload } from '@tus/utils'
-import type { Caller } from '../access.ts'
 import { partsOf } from '../concatenation.ts'
 import { isUploadError } from '../errors.ts'
-import { gridOf, type Upload } from '../upload.ts'
 import type { Settled, Uploads } from '../uploads.ts'
-import { isOffsetOctetStream } from './request-headers.ts'
+import { makeUpload } from './make-upload.ts'
 import type { Tickets } from './tickets.ts'
-import type { Creation, Patch, TusRequest } from './tus-request.ts'
+import type { TusRequest } from './tus-request.ts'
 
 /** The extensions of tus 1.0 that are served. */
 const EXTENSIONS = [
@@ -20,15 +18,6 @@ const EXTENSIONS = [
   'checksum-trailer',
   'concatenation',
 ]
-
-/** Ends of a creation's body after which the new upload is worth keeping: what was received can be resumed. */
-const RESUMABLE: ReadonlySet<string> = new Set([
-  'UPLOAD_LOCKED',
-  'DRAINING',
-  'TIMEOUT',
-  'STORAGE_UNAVAILABLE',
-  'STATE_UNAVAILABLE',
-])
 
 /**
  * @tus/server's store over the core. What it takes for ids are {@link Tickets}; bodies are read from the Node request, not
@@ -46,16 +35,7 @@ export class CoreStore extends DataStore {
   }
 
   override async create(tusUpload: TusUpload): Promise<TusUpload> {
-    const request = this.#tickets.requestOf(tusUpload.id)
-    if (request.create === null) throw new Error('a creation without its input')
-    const upload = await this.#uploads.create(request.create.input, request.caller)
-    request.id = upload.manifest.id
-    request.token = upload.uploadToken
-    request.upload = upload
-    // No PATCH will come for an empty file: it is complete as soon as it is created.
-    if (upload.size === 0) request.upload = await this.#completeEmpty(upload, request.caller)
-    // Here, and not in a write of its own: an empty body that passes through @tus/server's streams costs as much as this does.
-    if (isOffsetOctetStream(request.raw.headers)) request.createdOffset = await this.#append(request, request.create, 0)
+    await makeUpload(this.#uploads, this.#tickets.requestOf(tusUpload.id))
     return tusUpload
   }
 
@@ -78,33 +58,16 @@ export class CoreStore extends DataStore {
     // It is empty: @tus/server was given a request without a body. Read, so that its pipeline ends.
     stream.resume()
     const request = this.#tickets.requestOf(ticket)
-    if (request.patch === null) throw new Error('a write outside PATCH')
-    return await this.#append(request, request.patch, offset)
+    const { patch, id, raw, caller } = request
+    if (patch === null || id === null) throw new Error('a write outside PATCH')
+    const settled = await this.#uploads.append(id, { ...patch, offset, body: raw }, caller)
+    request.upload = settled.upload
+    return settled.offset
   }
 
   override async remove(ticket: string): Promise<void> {
     const { id, caller } = this.#tickets.requestOf(ticket)
     await this.#uploads.terminate(id ?? '', caller)
-  }
-
-  /** Appends the body of a PATCH, or of a creation. Resolves with the offset that was reached. */
-  async #append(request: TusRequest, said: Patch | Creation, offset: number): Promise<number> {
-    const { id, caller, raw } = request
-    if (id === null) throw new Error('a body for no upload')
-    const declaredSize = request.patch?.declaredSize
-    const input = {
-      offset,
-      body: raw,
-      contentLength: said.contentLength,
-      ...(said.checksums === undefined ? {} : { checksums: said.checksums }),
-      ...(declaredSize === undefined ? {} : { declaredSize }),
-    }
-    const settled = await this.#uploads.append(id, input, caller).catch((error: unknown) => {
-      if (request.create === null) throw error
-      return this.#afterFailedCreation(request, error)
-    })
-    request.upload = settled.upload
-    return settled.offset
   }
 
   /**
@@ -118,35 +81,4 @@ export class CoreStore extends DataStore {
     request.offsetWithheld = true
     return { upload, offset: 0 }
   }
-
-  /** A creation whose body failed either answers 201 with what was kept, or leaves nothing behind. */
-  async #afterFailedCreation(request: TusRequest, error: unknown): Promise<Settled> {
-    const { id, caller } = request
-    if (isWorthKeeping(error)) {
-      const upload = await this.#uploads.find(id ?? '', caller, 'write')
-      // The whole length is told only when the file stands; without an offset the client asks, and HEAD completes it.
-      request.offsetWithheld = upload.status !== 'uploaded' && upload.ledger.isFull(gridOf(upload))
-      return { upload, offset: upload.ledger.offset(gridOf(upload)) }
-    }
-    // Who may not cancel leaves it to its expiry; what went wrong first is what the client has to know.
-    await this.#uploads.terminate(id ?? '', caller).catch(() => {})
-    request.upload = null
-    throw error
-  }
-
-  /** Completes an empty file. Where that cannot be now, or by who made it, it is created all the same. */
-  async #completeEmpty(upload: Upload, caller: Caller): Promise<Upload> {
-    try {
-      return (await this.#uploads.settle(upload.manifest.id, caller)).upload
-    } catch (error) {
-      // Who may not read it is told that there is none.
-      if (isWorthKeeping(error) || (isUploadError(error) && error.code === 'UPLOAD_NOT_FOUND')) return upload
-      throw error
-    }
-  }
-}
-
-/** Also where every byte is there, and only its sender may not complete it. */
-function isWorthKeeping(error: unknown): boolean {
-  return isUploadError(error) && (RESUMABLE.has(error.code) || error.details?.['action'] === 'complete')
 }

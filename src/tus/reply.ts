@@ -48,6 +48,18 @@ export function errorReply(thrown: unknown): FaceReply {
   return { status: error.status_code, headers, body: error.body }
 }
 
+/**
+ * The answer to what a creation threw that did not pass @tus/server: the same as through it, where what an application's
+ * hooks throw with `status_code` and `body` reaches the client as it is.
+ */
+export function thrownReply(thrown: unknown): FaceReply {
+  if (!isUploadError(thrown) && typeof thrown === 'object' && thrown !== null) {
+    const { status_code: status, body }: { readonly status_code?: unknown; readonly body?: unknown } = thrown
+    if (typeof status === 'number' && typeof body === 'string') return { status, headers: {}, body }
+  }
+  return errorReply(thrown)
+}
+
 /** Adds what the protocol wants on every answer. */
 export function finishReply(request: TusRequest, reply: FaceReply): FaceReply {
   // A HEAD that fails with 500 or 503 makes clients start over from byte 0; 423 makes them ask again.

@@ -63,6 +63,17 @@ export function refuseVersion(method: string, headers: IncomingHttpHeaders): voi
   throw new UploadError('TUS_VERSION_MISMATCH')
 }
 
+/**
+ * Whether a creation is as most are: a length in its plainest form that is not too large, and nothing that @tus/server would
+ * refuse or answer otherwise. The version has been looked at, and what is wrong with the rest has been told.
+ */
+export function isPlainCreation(headers: IncomingHttpHeaders, maxFileSize: number | null): boolean {
+  const length = headers['upload-length']
+  if (typeof length !== 'string' || !/^(?:0|[1-9]\d{0,15})$/.test(length)) return false
+  if (maxFileSize !== null && Number(length) > maxFileSize) return false
+  return headers['upload-defer-length'] === undefined && headers['upload-offset'] === undefined
+}
+
 /** Headers that @tus/server reads, as it wants them; those it would misread, or that the core reads itself, stay out. */
 const PASSED: readonly string[] = ['content-length', 'tus-resumable', 'upload-defer-length', 'upload-offset']
 

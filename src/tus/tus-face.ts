@@ -6,8 +6,9 @@ import type { Uploads } from '../uploads.ts'
 import { CoreStore } from './core-store.ts'
 import { createFinal } from './create-final.ts'
 import { get } from './get.ts'
-import { errorReply, finishReply, fromResponse } from './reply.ts'
-import { effectiveMethod, headersForTus, refuseVersion } from './request-headers.ts'
+import { makeUpload } from './make-upload.ts'
+import { errorReply, finishReply, fromResponse, thrownReply } from './reply.ts'
+import { effectiveMethod, headersForTus, isPlainCreation, refuseVersion } from './request-headers.ts'
 import { readCreation, readPatch } from './requests.ts'
 import { Tickets } from './tickets.ts'
 import type { Patch, TusRequest } from './tus-request.ts'
@@ -94,13 +95,24 @@ export class TusFace {
       // @tus/server answers every Upload-Concat with 501.
       if (concat?.kind === 'final') return createFinal(this.#uploads, tus, concat, () => this.#urlOf(tus))
       tus.create = readCreation(raw, this.#uploads.maxFileSize, concat)
+      if (isPlainCreation(raw.headers, this.#uploads.maxFileSize)) return this.#create(tus)
     }
     if (method === 'PATCH') tus.patch = await this.#readPatch(tus)
     const headers = headersForTus(method, raw.headers)
     const web = new Request(`http://holdfast.invalid${this.#server.options.path}/upload`, { method, headers })
     const reply = await fromResponse(await this.#tickets.use(tus, web, () => this.#server.handleWeb(web)))
-    if (reply.status !== 201 || tus.createdOffset === null) return reply
-    return { ...reply, headers: { ...reply.headers, 'Upload-Offset': String(tus.createdOffset) } }
+    return reply.status === 201 ? { ...reply, headers: { ...reply.headers, ...reached(tus) } } : reply
+  }
+
+  /** A creation of which @tus/server has nothing to say: not to ask it makes a small file a tenth cheaper. */
+  async #create(tus: TusRequest): Promise<FaceReply> {
+    try {
+      await makeUpload(this.#uploads, tus)
+    } catch (error) {
+      tus.error = error
+      return thrownReply(error)
+    }
+    return { status: 201, headers: { Location: this.#urlOf(tus), ...reached(tus) }, body: null }
   }
 
   /** "This header MUST be included in every PATCH response if the upload is going to expire": also where it is refused unread. */
@@ -141,6 +153,11 @@ function refuseMethod(method: string, id: string | null): void {
     message: `${method} is not supported here; supported are ${allowed.join(', ')}.`,
     details: { allow: allowed },
   })
+}
+
+/** Where the body of a creation has come to. */
+function reached({ createdOffset }: TusRequest): Record<string, string> {
+  return createdOffset === null ? {} : { 'Upload-Offset': String(createdOffset) }
 }
 
 /** @tus/server's own errors, and ours, reach the client as they are; of anything else it is told nothing. */

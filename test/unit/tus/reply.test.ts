@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { ERRORS, type ErrorCode, type ErrorEntry, UploadError } from '../../../src/errors.ts'
 import type { FaceReply } from '../../../src/http.ts'
 import { Ledger } from '../../../src/ledger.ts'
-import { errorReply, finishReply, fromResponse } from '../../../src/tus/reply.ts'
+import { errorReply, finishReply, fromResponse, thrownReply } from '../../../src/tus/reply.ts'
 import type { TusRequest } from '../../../src/tus/tus-request.ts'
 import type { UploadStatus } from '../../../src/upload.ts'
 import { anEntry, anUpload, aTail } from '../../support/upload-samples.ts'
@@ -231,5 +231,17 @@ describe('a status of which HTTP knows no name', () => {
     const reply = failed('PATCH', new UploadError('CHECKSUM_MISMATCH'))
     expect(reply).toMatchObject({ status: 460, reason: 'Checksum Mismatch' })
     expect(failed('PATCH', new UploadError('CHUNK_CONFLICT'))).not.toHaveProperty('reason')
+  })
+})
+
+describe('what a creation throws that does not pass @tus/server', () => {
+  it('is answered as an error is', () => {
+    for (const error of [new UploadError('FILE_TOO_LARGE'), new Error('no')]) {
+      expect(thrownReply(error)).toEqual(errorReply(error))
+    }
+  })
+
+  it("is answered as an application's hook says", () => {
+    expect(thrownReply({ status_code: 418, body: 'no tea\n' })).toEqual({ status: 418, headers: {}, body: 'no tea\n' })
   })
 })

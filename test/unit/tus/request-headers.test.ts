@@ -4,6 +4,7 @@ import {
   effectiveMethod,
   hasBody,
   headersForTus,
+  isPlainCreation,
   isOffsetOctetStream,
   OFFSET_OCTET_STREAM,
   refuseVersion,
@@ -162,5 +163,23 @@ describe('the headers that @tus/server is given', () => {
       OFFSET_OCTET_STREAM,
     )
     expect(headersForTus('DELETE', { 'content-type': 'text/plain' }).has('content-type')).toBe(false)
+  })
+})
+
+describe('a creation', () => {
+  it.each([
+    [{ 'upload-length': '0' }, null, true],
+    [{ 'upload-length': '9007199254740991', 'upload-concat': 'partial' }, null, true],
+    [{ 'upload-length': '10', ...TYPE, 'content-length': '10' }, 10, true],
+    [{ 'upload-length': '11' }, 10, false],
+    [{ 'upload-length': '010' }, null, false],
+    [{ 'upload-length': '1e1' }, null, false],
+    [{ 'upload-length': '' }, null, false],
+    [{ 'upload-length': '10', 'upload-defer-length': '1' }, null, false],
+    [{ 'upload-defer-length': '1' }, null, false],
+    [{ 'upload-length': '10', 'upload-offset': '0' }, null, false],
+    [{}, null, false],
+  ])('with the headers %j where files have at most %j bytes is plain: %s', (headers, most, plain) => {
+    expect(isPlainCreation(headers, most)).toBe(plain)
   })
 })
