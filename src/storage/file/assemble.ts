@@ -9,8 +9,8 @@ import type { UploadFolder } from './upload-folder.ts'
 /**
  * Gives the bytes of an upload their final name. Can be repeated from any point at which it was cut off:
  *
- * 1. The bytes are synced, though `completing` was recorded only after that: a process that runs with other options may
- *    have recorded it.
+ * 1. The bytes are synced, unless this process has done so: `completing` was recorded only after that, but perhaps by a
+ *    process that ran with other options.
  * 2. One rename moves them. Until it, everything is as before; after it, the next call finds the file and is done.
  * 3. Both folders are synced, the one that received the name first. Only then may `uploaded` be recorded.
  *
@@ -63,7 +63,7 @@ async function makeWhole(folder: UploadFolder, path: string, size: number): Prom
       if (actual < size) throw internal(`The data of upload ${folder.id} has ${actual} bytes in place of ${size}.`)
       // An aborted chunk of a deferred length can leave bytes beyond the end.
       if (actual > size) await handle.truncate(size)
-      await folder.sync(handle)
+      if (actual > size || !folder.synced) await folder.sync(handle)
       return true
     }),
   )

@@ -2,10 +2,11 @@ import { UploadError } from '../../errors.ts'
 import { gridOf } from '../../upload.ts'
 import { unlessMissing } from './file-layer.ts'
 import { knownUpload } from './load.ts'
+import { together } from './together.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
 /**
- * Makes the bytes durable before `completing` is recorded: from then on a power cut cannot make a chunk of this upload
+ * Makes the bytes and their names durable before `completing` is recorded: from then on a power cut cannot make a chunk of this upload
  * go back. After a failed fsync the bytes are proven first.
  *
  * @throws UploadError `CHUNKS_MISSING` when some of them turn out not to be there.
@@ -20,5 +21,7 @@ export async function syncBeforeCompleting(folder: UploadFolder): Promise<void> 
   if (folder.disk.fsync === 'off') return
   // No data file: a file of 0 bytes, or one that was assembled before.
   const path = folder.disk.layout.data(folder.id)
-  await unlessMissing(folder.disk.withFile(path, 'r+', (handle) => folder.sync(handle)))
+  const bytes = unlessMissing(folder.disk.withFile(path, 'r+', (handle) => folder.sync(handle)))
+  // Together they are one step of the disk: neither needs the other, and `completing` needs both.
+  await together([bytes, folder.root()])
 }

@@ -5,6 +5,7 @@ import { type LayerHandle, writeAll } from './file-layer.ts'
 import { Journal } from './journal.ts'
 import { Places } from './places.ts'
 import { SharedFile } from './shared-file.ts'
+import { together } from './together.ts'
 
 /** Bytes after which the disk is set to work. */
 const SYNC_AHEAD = 64 * MIB
@@ -30,14 +31,15 @@ export class UploadFolder {
   #writes: Promise<unknown> = Promise.resolve()
   #unsynced = 0
   #syncing = false
+  /** Writes that have ended, and how many of them had when the bytes were synced. */
+  #written = 0
+  #synced: number | null = null
 
   constructor(disk: Disk, id: string) {
     this.id = id
     this.disk = disk
     this.journal = new Journal(disk, id)
-    this.data = new SharedFile(disk.layer, disk.layout.data(id), () => {
-      this.doubtful = true
-    })
+    this.data = new SharedFile(disk.layer, disk.layout.data(id), () => this.#doubt())
   }
 
   /** Runs what must not meet another of its kind: assembling, discarding, forgetting. */
@@ -49,9 +51,19 @@ export class UploadFolder {
 
   /** After an fsync of the bytes has failed: nothing of them is trusted until it is proven, also by a next process. */
   async distrust(): Promise<void> {
-    this.doubtful = true
+    this.#doubt()
     // Best effort: the disk has just failed. This process remembers it in any case.
     await this.journal.distrust().catch(() => {})
+  }
+
+  /** Whether the bytes were synced, and nothing was written or doubted since. */
+  get synced(): boolean {
+    return this.#synced === this.#written
+  }
+
+  #doubt(): void {
+    this.doubtful = true
+    this.#synced = null
   }
 
   /**
@@ -61,8 +73,10 @@ export class UploadFolder {
    */
   async sync(handle: LayerHandle): Promise<void> {
     if (this.disk.fsync === 'off') return
+    const written = this.#written
     try {
       await handle.datasync()
+      this.#synced = written
     } catch (error) {
       await this.distrust()
       throw error
@@ -84,6 +98,7 @@ export class UploadFolder {
    * little left to wait for. Nothing relies on it; a failure makes the bytes doubtful as any fsync's does.
    */
   wrote(bytes: number): void {
+    this.#written += 1
     this.#unsynced += bytes
     if (this.#unsynced < SYNC_AHEAD || this.#syncing || !this.disk.syncs('end')) return
     this.#unsynced = 0
@@ -108,9 +123,12 @@ export class UploadFolder {
   async root(): Promise<void> {
     const { layout } = this.disk
     if (this.rooted) return
-    await this.disk.withFile(layout.manifest(this.id), 'r', (handle) => handle.sync())
-    await this.disk.syncFolder(layout.upload(this.id))
-    await this.disk.syncFolder(layout.uploads)
+    // Together they are one step of the disk, in whatever order.
+    await together([
+      this.disk.withFile(layout.manifest(this.id), 'r', (handle) => handle.sync()),
+      this.disk.syncFolder(layout.upload(this.id)),
+      this.disk.syncFolder(layout.uploads),
+    ])
     this.rooted = true
   }
 }

@@ -39,8 +39,8 @@ it('a small file is stored and finished by few calls, and without reading what w
 it('a small file that is synced when it ends takes no sync twice that once would do', async () => {
   const calls = await callsOfSmallFile('complete')
   expect(calls).not.toContain('readFile')
-  // Bytes before `completing`, and again by whoever gives them their name; the two lines.
-  expect(calls.filter((name) => name === 'datasync')).toHaveLength(4)
+  // Bytes before `completing`, and not again by whoever gives them their name; the two lines.
+  expect(calls.filter((name) => name === 'datasync')).toHaveLength(3)
   // Both folders of that name; before, the manifest, its folder and the folder of all.
   expect(calls.filter((name) => name === 'sync')).toHaveLength(5)
 })

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MIB } from '../../../../src/grid.ts'
 import { FileStorage, type Fsync } from '../../../../src/storage/file/index.ts'
+import { Disk } from '../../../../src/storage/file/disk.ts'
+import { Layout } from '../../../../src/storage/file/layout.ts'
+import { UploadFolder } from '../../../../src/storage/file/upload-folder.ts'
 import { FaultyFiles, systemError } from '../../../support/faulty-files.ts'
 import { entryOf, mustLoad, testManifest } from '../../../support/storage-suite.ts'
 import { tempDir } from '../../../support/temp-dir.ts'
@@ -58,5 +61,30 @@ describe('bytes that will be synced at the end', () => {
     await handle.close()
     const missing = { code: 'CHUNKS_MISSING', details: { missing: [[0, 0]] } }
     await expect(storage.record(manifest.id, { type: 'completing' })).rejects.toMatchObject(missing)
+  })
+})
+
+describe('an upload’s folder', () => {
+  it('knows whether the bytes are synced, and nothing was written or doubted since', async () => {
+    const files = new FaultyFiles()
+    const directory = await tempDir()
+    const disk = new Disk(files, new Layout(directory), 'complete', 'a boot')
+    const folder = new UploadFolder(disk, testManifest().id)
+    const handle = await files.open(join(directory, 'data'), 'w')
+    onTestFinished(() => handle.close())
+    folder.wrote(1)
+    expect(folder.synced).toBe(false)
+    await folder.sync(handle)
+    expect(folder.synced).toBe(true)
+    folder.wrote(1)
+    expect(folder.synced).toBe(false)
+    const syncing = folder.sync(handle)
+    folder.wrote(1)
+    await syncing
+    expect(folder.synced).toBe(false)
+
+    await folder.sync(handle)
+    await folder.distrust()
+    expect(folder.synced).toBe(false)
   })
 })
