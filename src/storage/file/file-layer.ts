@@ -60,10 +60,15 @@ export const nodeFiles: FileLayer = {
 
 const CLONE = fs.constants.COPYFILE_FICLONE_FORCE | fs.constants.COPYFILE_EXCL
 
+/** A file that ends no later than this, by what was written to it, is closed at once, bytes. */
+const SMALL = 64 * 1024
+
 /** An open file of the system. */
 class NodeHandle implements LayerHandle {
   readonly #fd: number
   #underWay = 0
+  /** Where the bytes that were written end, or 0. */
+  #end = 0
   #onIdle: (() => void) | null = null
   #closing: Promise<void> | null = null
 
@@ -78,6 +83,10 @@ class NodeHandle implements LayerHandle {
   }
 
   writev(buffers: readonly Buffer[], position: number): Promise<{ readonly bytesWritten: number }> {
+    this.#end = Math.max(
+      this.#end,
+      buffers.reduce((end, { length }) => end + length, position),
+    )
     return this.#call((done) =>
       fs.writev(this.#fd, buffers, position, (error, bytesWritten) => done(error, { bytesWritten })),
     )
@@ -107,7 +116,9 @@ class NodeHandle implements LayerHandle {
 
   async #close(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await settled((done) => fs.close(this.#fd, done))
+    // Closing waits for nothing but the blocks of a file that was deleted: of a small one it is not worth a thread's while.
+    if (this.#end > 0 && this.#end <= SMALL) fs.closeSync(this.#fd)
+    else await settled((done) => fs.close(this.#fd, done))
   }
 
   async #call<T>(call: (done: (error: Error | null, value: T) => void) => void): Promise<T> {

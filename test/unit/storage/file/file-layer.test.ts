@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks'
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -5,6 +6,19 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { nodeFiles } from '../../../../src/storage/file/file-layer.ts'
 import { tempDir } from '../../../support/temp-dir.ts'
+
+/** How many calls of the system a piece of work has begun in threads when it returns. */
+function callsBegun(work: () => void): number {
+  let calls = 0
+  const hook = createHook({
+    init: (_id, type) => {
+      if (type === 'FSREQCALLBACK') calls += 1
+    },
+  }).enable()
+  work()
+  hook.disable()
+  return calls
+}
 
 describe('an open file', () => {
   it('writes at a position, reads, and tells and changes its size', async () => {
@@ -36,6 +50,23 @@ describe('an open file', () => {
     await Promise.all([reading.then(() => order.push('read')), closing])
     expect(order).toEqual(['read', 'closed'])
   })
+
+  it.each([
+    ['is small', 64 * 1024, 0],
+    ['is larger', 64 * 1024 + 1, 1],
+    ['may have any size', 0, 1],
+  ])(
+    'that %s, by the %d bytes that were written to it, is closed with %d calls in a thread',
+    async (_, bytes, calls) => {
+      const path = join(await tempDir(), 'a')
+      const handle = await nodeFiles.open(path, 'w')
+      if (bytes > 0) await handle.writev([Buffer.alloc(5), Buffer.alloc(bytes - 6)], 1)
+      let closing: Promise<void> | undefined
+      expect(callsBegun(() => (closing = handle.close()))).toBe(calls)
+      await closing
+      await expect(handle.stat()).rejects.toMatchObject({ code: 'EBADF' })
+    },
+  )
 
   it('takes no call once it is closed, and is closed once', async () => {
     const handle = await nodeFiles.open(join(await tempDir(), 'a'), 'w')
