@@ -34,8 +34,14 @@ const NEWLINE = 0x0a
 
 /** One line: `<length hex8> <crc32 hex8> <json>\n`, where length and CRC are those of the JSON's bytes. */
 export function encodeLine(value: JournalHeader | StoredChange): Buffer {
-  const payload = Buffer.from(JSON.stringify(value))
-  return Buffer.concat([Buffer.from(`${hex8(payload.length)} ${hex8(crc32(payload))} `), payload, Buffer.from('\n')])
+  const json = JSON.stringify(value)
+  const length = Buffer.byteLength(json)
+  const line = Buffer.allocUnsafe(PREFIX_BYTES + length + 1)
+  line.write(json, PREFIX_BYTES)
+  const payload = line.subarray(PREFIX_BYTES, PREFIX_BYTES + length)
+  line.write(`${hex8(length)} ${hex8(crc32(payload))} `, 'latin1')
+  line[PREFIX_BYTES + length] = NEWLINE
+  return line
 }
 
 /** A whole journal. */
