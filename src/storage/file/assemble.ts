@@ -30,7 +30,11 @@ export async function assembleUpload(folder: UploadFolder): Promise<void> {
     await makeWhole(folder, data, size)
   } else if (standing === null) {
     await makeWhole(folder, data, size)
+    const isFirst = folder.fileless
+    // Before it is tried: where it fails it may have happened all the same.
+    folder.fileless = false
     await layer.rename(data, file)
+    folder.recordless = isFirst
   } else if (standing === size) {
     // A writer that came too late may have begun the data file anew.
     await disk.remove(data)

@@ -34,6 +34,7 @@ export async function createUploadFolder(folder: UploadFolder, manifest: Manifes
     return await createUploadFolder(folder, manifest)
   }
   folder.manifest = manifest
+  folder.fileless = true
   folder.journal.begun(header)
   if (sync) await disk.syncFolder(layout.uploads)
   return true

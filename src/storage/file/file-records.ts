@@ -25,17 +25,27 @@ interface StandingRecord {
 /** Records of finished files, beside the bytes: `files/<fileId>.json`. */
 export class FileRecords implements FileRepository {
   readonly #disk: () => Disk
+  readonly #isFirst: (file: FileRecord) => boolean
   /** What is being changed, by id: one change after the other, as each begins with what stands. */
   readonly #changes = new Map<string, Promise<unknown>>()
 
-  /** `disk` gives the directory while it is open, and throws otherwise. */
-  constructor(disk: () => Disk) {
+  /**
+   * `disk` gives the directory while it is open, and throws otherwise. `isFirst`: whether none can stand of a file whose
+   * record is about to be put; it need not be looked for then.
+   */
+  constructor(disk: () => Disk, isFirst: (file: FileRecord) => boolean = () => false) {
     this.#disk = disk
+    this.#isFirst = isFirst
   }
 
   async put(file: FileRecord, owed: readonly Receiver[] = []): Promise<void> {
     if (!isId(file.id)) throw new Error('The id of a file is not a UUID.')
-    await this.#change(file.id, (standing) => ({ file, deliveries: standing?.deliveries ?? owedTo(owed) }))
+    const isFirst = this.#isFirst(file)
+    await this.#change(
+      file.id,
+      (standing) => ({ file, deliveries: standing?.deliveries ?? owedTo(owed) }),
+      isFirst && !this.#changes.has(file.id),
+    )
   }
 
   async get(fileId: string): Promise<FileRecord | null> {
@@ -75,13 +85,17 @@ export class FileRecords implements FileRepository {
     return { file, deliveries: readDeliveries(deliveries) }
   }
 
-  /** Replaces a record by what is made of the one that stands; null leaves it as it is. */
-  async #change(fileId: string, change: (standing: StandingRecord | null) => StandingRecord | null): Promise<void> {
+  /** Replaces a record by what is made of the one that stands; null leaves it as it is. `isFirst`: none stands. */
+  async #change(
+    fileId: string,
+    change: (standing: StandingRecord | null) => StandingRecord | null,
+    isFirst = false,
+  ): Promise<void> {
     const before = this.#changes.get(fileId) ?? Promise.resolve()
     const mine = before
       .catch(() => {})
       .then(async () => {
-        const next = change(await this.#read(fileId))
+        const next = change(isFirst ? null : await this.#read(fileId))
         if (next === null) return
         const { file, deliveries } = next
         const content = toJson({ version: VERSION, ...file, ...(deliveries === undefined ? {} : { deliveries }) })

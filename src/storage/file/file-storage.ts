@@ -86,7 +86,10 @@ export class FileStorage implements Storage {
     this.#layout = new Layout(resolve(options.directory))
     this.#fsync = options.fsync ?? 'complete'
     this.#ownerWaitMs = options.ownerWaitMs ?? 5_000
-    this.files = new FileRecords(() => this.#open().disk)
+    this.files = new FileRecords(
+      () => this.#open().disk,
+      ({ uploadId }) => this.#open().folders.takeRecordless(uploadId),
+    )
   }
 
   async open({ readOnly = false } = {}): Promise<void> {

@@ -25,6 +25,10 @@ export class UploadFolder {
   rooted = false
   /** The part whose blocks the data file shares, or null, once this process has tried. */
   shared: Promise<string | null> | null = null
+  /** This process has made the folder, and nothing of it has been given its final name: no record of a file can stand. */
+  fileless = false
+  /** This process has given the file its name, and nobody has written its record yet: none can stand. */
+  recordless = false
   /** How many work here. */
   users = 0
   #queue: Promise<unknown> = Promise.resolve()
@@ -174,6 +178,14 @@ export class UploadFolders {
     } finally {
       this.release(folder)
     }
+  }
+
+  /** Whether no record of the upload's file can stand. Says so once: whoever asks is about to write it. */
+  takeRecordless(id: string): boolean {
+    const folder = this.#folders.get(id)
+    if (folder?.recordless !== true) return false
+    folder.recordless = false
+    return true
   }
 
   /** Drops what is known of an upload that no longer exists. */

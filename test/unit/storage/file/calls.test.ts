@@ -1,9 +1,13 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { MIB } from '../../../../src/grid.ts'
 import { FileStorage, type Fsync } from '../../../../src/storage/file/index.ts'
+import type { Manifest } from '../../../../src/upload.ts'
 import { FaultyFiles } from '../../../support/faulty-files.ts'
 import { complete, entryOf, mustLoad, storeAll, testBytes, testManifest } from '../../../support/storage-suite.ts'
+import { aFile } from '../../../support/file-samples.ts'
 import { tempDir } from '../../../support/temp-dir.ts'
+
+const recordOf = ({ id, fileId }: Manifest) => aFile({ id: fileId, uploadId: id })
 
 async function setUp(fsync: Fsync) {
   const files = new FaultyFiles()
@@ -26,6 +30,7 @@ async function callsOfSmallFile(fsync: Fsync): Promise<string[]> {
   await writer.finish(entryOf(0, bytes))
   await storage.record(manifest.id, { type: 'completing' })
   await storage.assemble(upload)
+  await storage.files.put(recordOf(upload.manifest))
   await storage.record(manifest.id, { type: 'ended', status: 'uploaded', at: 1 })
   return files.operations.slice(before).map(({ name }) => name)
 }
@@ -33,7 +38,22 @@ async function callsOfSmallFile(fsync: Fsync): Promise<string[]> {
 it('a small file is stored and finished by few calls, and without reading what was just written', async () => {
   const calls = await callsOfSmallFile('off')
   expect(calls).not.toContain('readFile')
-  expect(calls.length).toBeLessThanOrEqual(15)
+  expect(calls.length).toBeLessThanOrEqual(19)
+})
+
+it('a record is read before it is written where another may stand', async () => {
+  const { files, storage } = await setUp('off')
+  const bytes = testBytes(1000)
+  const upload = await storeAll(storage, testManifest({ chunkSize: MIB, size: bytes.length }), bytes)
+  await storage.record(upload.manifest.id, { type: 'completing' })
+  await storage.assemble(upload)
+  await storage.files.put(recordOf(upload.manifest), ['webhook'])
+  expect(files.count('readFile', `${upload.manifest.fileId}.json`)).toBe(0)
+  // Completed again, as after a kill: who has been told is not told again, nor forgotten.
+  await storage.assemble(upload)
+  await storage.files.put(recordOf(upload.manifest))
+  expect(files.count('readFile', `${upload.manifest.fileId}.json`)).toBe(1)
+  await expect(storage.files.owed(upload.manifest.fileId)).resolves.toMatchObject({ receivers: ['webhook'] })
 })
 
 it('a small file that is synced when it ends takes no sync twice that once would do', async () => {
@@ -41,8 +61,8 @@ it('a small file that is synced when it ends takes no sync twice that once would
   expect(calls).not.toContain('readFile')
   // Bytes before `completing`, and not again by whoever gives them their name; the two lines.
   expect(calls.filter((name) => name === 'datasync')).toHaveLength(3)
-  // Both folders of that name; before, the manifest, its folder and the folder of all.
-  expect(calls.filter((name) => name === 'sync')).toHaveLength(5)
+  // Both folders of that name, the record and its folder; before, the manifest, its folder and the folder of all.
+  expect(calls.filter((name) => name === 'sync')).toHaveLength(7)
 })
 
 it('writes of one file are made one at a time, however many write it', async () => {

@@ -7,17 +7,17 @@ import { describe, expect, it } from 'vitest'
 import { nodeFiles } from '../../../../src/storage/file/file-layer.ts'
 import { tempDir } from '../../../support/temp-dir.ts'
 
-/** How many calls of the system a piece of work has begun in threads when it returns. */
-function callsBegun(work: () => void): number {
+/** How many calls of the system a piece of work has begun in threads when it returns, and what it returns. */
+function callsBegun<T>(work: () => T): { readonly calls: number; readonly result: T } {
   let calls = 0
   const hook = createHook({
     init: (_id, type) => {
       if (type === 'FSREQCALLBACK') calls += 1
     },
   }).enable()
-  work()
+  const result = work()
   hook.disable()
-  return calls
+  return { calls, result }
 }
 
 describe('an open file', () => {
@@ -61,9 +61,9 @@ describe('an open file', () => {
       const path = join(await tempDir(), 'a')
       const handle = await nodeFiles.open(path, 'w')
       if (bytes > 0) await handle.writev([Buffer.alloc(5), Buffer.alloc(bytes - 6)], 1)
-      let closing: Promise<void> | undefined
-      expect(callsBegun(() => (closing = handle.close()))).toBe(calls)
-      await closing
+      const closing = callsBegun(() => handle.close())
+      expect(closing.calls).toBe(calls)
+      await closing.result
       await expect(handle.stat()).rejects.toMatchObject({ code: 'EBADF' })
     },
   )
