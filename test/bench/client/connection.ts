@@ -19,6 +19,7 @@ export class Connection {
   readonly #host: string
   #received = ''
   #wake: (() => void) | null = null
+  #drained: (() => void) | null = null
 
   private constructor(socket: Socket, host: string) {
     this.#socket = socket
@@ -29,7 +30,11 @@ export class Connection {
       this.#wake?.()
     })
     socket.on('error', () => {})
-    socket.on('close', () => this.#wake?.())
+    socket.on('drain', () => this.#drained?.())
+    socket.on('close', () => {
+      this.#drained?.()
+      this.#wake?.()
+    })
   }
 
   static async to(url: string): Promise<Connection> {
@@ -66,7 +71,7 @@ export class Connection {
   /** Sends bytes, and resolves when more may be sent. */
   async send(bytes: Buffer): Promise<void> {
     if (!this.#socket.write(bytes) && !this.#socket.destroyed) {
-      await Promise.race([once(this.#socket, 'drain'), once(this.#socket, 'close')])
+      await new Promise<void>((resolve) => (this.#drained = resolve))
     }
   }
 
