@@ -62,12 +62,21 @@ export class Digests {
     return follower.running
   }
 
-  /** Follows an upload in the background, if there is more of it than was fed. */
+  /** Follows an upload in the background, if there is more of it than is hashed already. */
   advance(upload: StoredUpload): void {
     const { id } = upload.manifest
-    const grid = gridOf(upload)
-    const covered = this.#followers.get(id)?.chunks ?? 0
-    if (covered < upload.ledger.run || upload.ledger.isFull(grid)) void this.follow(id)
+    const hashed = this.#followers.get(id)?.chunks ?? 0
+    if (hashed < runOf(upload)) void this.follow(id)
+  }
+
+  /** The digest of an upload whose every chunk was hashed already; null where something has to be read for it. */
+  async ready(upload: StoredUpload): Promise<string | null> {
+    const follower = this.#followers.get(upload.manifest.id)
+    if (follower === undefined || follower.running !== null || follower.feed !== null) return null
+    const isWhole = upload.ledger.isFull(gridOf(upload)) && follower.chunks === runOf(upload)
+    if (!isWhole || !follower.agreesWith(upload)) return null
+    // What goes wrong is told to whoever follows it next.
+    return follower.digest().catch(() => null)
   }
 
   /**
@@ -138,14 +147,12 @@ export class Digests {
           this.#dropThis(id, follower)
           return
         }
-        const full = upload.ledger.isFull(gridOf(upload))
-        const run = full ? (chunkCount(gridOf(upload)) ?? 0) : upload.ledger.run
-        if (follower.chunks < run) {
-          if (hasTurn) await this.#readBack(id, follower, upload, run)
+        if (follower.chunks < runOf(upload)) {
+          if (hasTurn) await this.#readBack(id, follower, upload)
           // That may take a while: then it is looked at again.
           else await this.#turn(id, follower).then(() => (hasTurn = true))
         } else {
-          if (full) await this.#keep(id, follower, upload)
+          if (upload.ledger.isFull(gridOf(upload))) await this.#keep(id, follower, upload)
           return
         }
       }
@@ -156,12 +163,13 @@ export class Digests {
 
   async #keep(id: string, follower: Follower, upload: StoredUpload): Promise<void> {
     // Where it is not of what stands now, the next call begins anew.
-    if (follower.agreesWith(upload)) await this.#source.keep(id, await follower.hash.digest())
+    if (follower.agreesWith(upload)) await this.#source.keep(id, await follower.digest())
     this.#dropThis(id, follower)
   }
 
-  async #readBack(id: string, follower: Follower, upload: StoredUpload, run: number): Promise<void> {
+  async #readBack(id: string, follower: Follower, upload: StoredUpload): Promise<void> {
     if (this.#dropped(id, follower)) return
+    const run = runOf(upload)
     // Somebody else has recorded what is being fed: it is his that counts.
     follower.feed?.end()
     follower.back()
@@ -208,4 +216,10 @@ export class Digests {
     follower.hash.drop()
     if (this.#followers.get(id) === follower) this.#followers.delete(id)
   }
+}
+
+/** Chunks from the first to the first that is missing. */
+function runOf({ ledger, manifest, size }: StoredUpload): number {
+  const grid = { chunkSize: manifest.chunkSize, size }
+  return ledger.isFull(grid) ? (chunkCount(grid) ?? 0) : ledger.run
 }

@@ -18,6 +18,7 @@ export class Follower {
   /** Somebody waits for it. */
   awaited = false
   #chunks = 0
+  #digest: Promise<string> | null = null
   /** Of which chunks the hash is, by their SHA-256. */
   readonly #covered = createHash('sha256')
 
@@ -35,6 +36,12 @@ export class Follower {
     this.#covered.update(sha256)
     this.#chunks += 1
     this.tail = null
+  }
+
+  /** The digest of everything that is hashed; the hash is over then. */
+  digest(): Promise<string> {
+    this.#digest ??= this.hash.digest()
+    return this.#digest
   }
 
   /** Forgets what it has of chunks that are not covered. */

@@ -3,7 +3,7 @@ import { isPartial, partsOf } from '../concatenation.ts'
 import { isUploadError, UploadError } from '../errors.ts'
 import type { FileRecord } from '../files.ts'
 import type { UploadLock } from '../locks/locker.ts'
-import type { AssembledFile } from '../storage/storage.ts'
+import type { AssembledFile, RecordedChange } from '../storage/storage.ts'
 import { digestOf, gridOf, isGone, isOpen, type Upload } from '../upload.ts'
 import { leaveAccount } from './account.ts'
 import { verifyType } from './check-type.ts'
@@ -12,7 +12,7 @@ import { published } from './file-url.ts'
 import { forgetUpload } from './heal.ts'
 import { discard, end } from './expire.ts'
 import { fillFinal } from './fill-final.ts'
-import { putChecksum, wantsDigest } from './keep-digest.ts'
+import { digestAtHand, putChecksum, wantsDigest } from './keep-digest.ts'
 import { authorised, mayDo } from './authorised.ts'
 import { commit, fresh, learn, load, mustHold, there } from './records.ts'
 import { askBeforeComplete } from './vetoes.ts'
@@ -187,12 +187,14 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   if (!storage.readsUnfinished) await verify(context, completing, lock)
   const at = context.options.now()
   const known = await fresh(context, id)
-  const file = fileRecord(known, at, assembled)
+  const file = fileRecord(known, await digestAtHand(context, known), at, assembled)
+  const changes = endOf(known, file)
   mustHold(lock)
   if (!isPartial(known)) await storage.files.put(file, context.outbox.receivers)
-  await storage.record(id, { type: 'ended', status: 'uploaded', at })
+  // Together: they are one write, and where only the end survives a kill the digest is computed anew.
+  await Promise.all(changes.map((change) => storage.record(id, change)))
   try {
-    return await commitUploaded(context, completing, file, lock)
+    return await commitUploaded(context, completing, changes, file, lock)
   } finally {
     // The file is there, whatever becomes of state's knowledge of it.
     if (!isPartial(known)) {
@@ -220,11 +222,11 @@ async function assemble(
 async function commitUploaded(
   context: Context,
   completing: Upload,
+  changes: readonly RecordedChange[],
   file: FileRecord,
   lock: UploadLock,
 ): Promise<Upload> {
-  const change = { type: 'ended', status: 'uploaded', at: file.uploadedAt } as const
-  const uploaded = await commit(context, completing, [change], lock)
+  const uploaded = await commit(context, completing, changes, lock)
   await leaveAccount(context, uploaded.manifest)
   // A digest that was kept while the record was being written found no finished file to put it into.
   const digest = digestOf(uploaded)
@@ -286,7 +288,18 @@ function requireFull(upload: Upload): void {
   })
 }
 
-function fileRecord(upload: Upload, at: number, { storageChecksum, key }: AssembledFile): FileRecord {
+/** What ends an upload, with the digest where that is news. */
+function endOf(upload: Upload, { uploadedAt, checksum }: FileRecord): RecordedChange[] {
+  const ended = { type: 'ended', status: 'uploaded', at: uploadedAt } as const
+  return checksum === null || digestOf(upload) !== null ? [ended] : [ended, { type: 'digest', sha256: checksum }]
+}
+
+function fileRecord(
+  upload: Upload,
+  digest: string | null,
+  at: number,
+  { storageChecksum, key }: AssembledFile,
+): FileRecord {
   const { manifest } = upload
   return {
     id: manifest.fileId,
@@ -297,7 +310,7 @@ function fileRecord(upload: Upload, at: number, { storageChecksum, key }: Assemb
     contentType: manifest.contentType,
     metadata: manifest.metadata,
     uploadedAt: at,
-    checksum: digestOf(upload),
+    checksum: digest,
     ...(storageChecksum === undefined ? {} : { storageChecksum }),
     ...(key === undefined ? {} : { key }),
   }

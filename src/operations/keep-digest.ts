@@ -17,6 +17,11 @@ export function feedDigest(context: Context, upload: Upload, offset: number): Di
   return isOneChunk || !wantsDigest(context, upload) ? null : context.digests.feed(upload, offset)
 }
 
+/** The digest of an upload, where nothing has to be read for it. */
+export async function digestAtHand(context: Context, upload: Upload): Promise<string | null> {
+  return digestOf(upload) ?? (wantsDigest(context, upload) ? await context.digests.ready(upload) : null)
+}
+
 /** Keeps the SHA-256 of a whole file: in storage, in state, and in the file's record where the file is finished already. */
 export async function keepDigest(context: Context, id: string, sha256: string): Promise<void> {
   const upload = await load(context, id)

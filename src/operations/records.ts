@@ -100,7 +100,8 @@ export async function commit(
   { release = false }: Pick<CommitOptions, 'release'> = {},
 ): Promise<Upload> {
   const { id } = upload.manifest
-  const expiresAt = changes.some((change) => change.type === 'digest') ? upload.expiresAt : nextExpiry(context, upload)
+  const isDigest = changes.every((change) => change.type === 'digest')
+  const expiresAt = isDigest ? upload.expiresAt : nextExpiry(context, upload)
   const options = { lock, expiresAt, release }
   let committed = await context.state.commit(id, changes, options)
   if (committed === null && (await recover(context, id)) !== null) {

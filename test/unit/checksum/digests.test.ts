@@ -347,6 +347,34 @@ describe('a file whose chunks are hashed as they come', () => {
     expect(source.errors).toEqual([])
   })
 
+  it('has its digest at hand without a reading, and the same when it is followed', async () => {
+    const { source, digests } = makeDigests()
+    receive(digests, source, 'a', 0)
+    receive(digests, source, 'a', 1)
+    expect(await digests.ready(source.upload('a'))).toBeNull()
+    receive(digests, source, 'a', 2)
+    expect(await digests.ready(source.upload('a'))).toBe(source.sha256('a'))
+    expect(await digests.ready(source.upload('a'))).toBe(source.sha256('a'))
+    expect(source.kept).toEqual([])
+    await digests.follow('a')
+    expect(source.kept).toEqual([['a', source.sha256('a')]])
+    expect(source.reads).toEqual([])
+    expect(await digests.ready(source.upload('a'))).toBeNull()
+  })
+
+  it('has none at hand where a chunk came out of order, or was lost and has come again', async () => {
+    const { source, digests } = makeDigests({ a: 'abcdefgh', b: 'abcdefgh' })
+    receive(digests, source, 'a', 1)
+    receive(digests, source, 'a', 0)
+    expect(await digests.ready(source.upload('a'))).toBeNull()
+    receive(digests, source, 'b', 0)
+    receive(digests, source, 'b', 1)
+    source.replace('b', 0, 'ABCD')
+    expect(await digests.ready(source.upload('b'))).toBeNull()
+    await followToTheEnd(digests, source, 'b')
+    expect(source.kept).toEqual([['b', source.sha256('b')]])
+  })
+
   it('is read back from where the order ends, and fed again where the reader has caught up', async () => {
     const { source, digests } = makeDigests({ a: 'abcdefghijklmnopqr' })
     receive(digests, source, 'a', 0)

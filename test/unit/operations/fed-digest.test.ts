@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { append, CALLER, chunk, chunks, create, type HeldFiles, isData, openUploads, put } from './opened-uploads.ts'
 
@@ -14,6 +16,27 @@ describe('the checksum of a file whose chunks come in order', () => {
     const { file } = await uploads.complete(id, {}, CALLER)
     expect(file.checksum).toBe(sha256(chunks(4).subarray(0, 350)))
     expect(readsOf(files)).toBe(0)
+  })
+
+  it('is in its record from the beginning, and recorded with its end', async () => {
+    const { uploads, files, directory } = await openUploads()
+    const completed: (string | null)[] = []
+    uploads.events.on('completed', ({ checksum }) => completed.push(checksum))
+    const id = await create(uploads, 200)
+    await put(uploads, id, 0)
+    await put(uploads, id, 1)
+    const calls: string[] = []
+    files.plan = ({ name }) => {
+      calls.push(name)
+      return null
+    }
+    await uploads.complete(id, { waitMs: 0 }, CALLER)
+    expect(completed).toEqual([sha256(chunks(2))])
+    expect(await uploads.find(id, CALLER)).toMatchObject({ status: 'uploaded', digest: sha256(chunks(2)) })
+    // The bytes and the record have their names, and the record was written once.
+    expect(calls.filter((name) => name === 'rename')).toHaveLength(2)
+    const journal = await readFile(join(directory, 'uploads', id, 'journal'), 'utf8')
+    expect(journal.split('\n').filter((line) => line.includes('"digest"'))).toHaveLength(1)
   })
 
   it('knows nothing of a chunk that was refused or broke off', async () => {

@@ -40,14 +40,14 @@ describe('an open file', () => {
     const path = join(await tempDir(), 'pipe')
     await promisify(execFile)('mkfifo', [path])
     const handle = await nodeFiles.open(path, 'r+')
-    const reading = handle.read(Buffer.alloc(5), 0, 5, -1)
     const order: string[] = []
+    const reading = handle.read(Buffer.alloc(5), 0, 5, -1).then(() => order.push('read'))
     const closing = handle.close().then(() => order.push('closed'))
     // Whatever is opened meanwhile is another one.
     await writeFile(`${path}.other`, 'x')
     expect(order).toEqual([])
     await writeFile(path, 'hello')
-    await Promise.all([reading.then(() => order.push('read')), closing])
+    await Promise.all([reading, closing])
     expect(order).toEqual(['read', 'closed'])
   })
 
