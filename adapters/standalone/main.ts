@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { createRequire } from 'node:module'
 import type { Logger } from 'pino'
 import { type Command, readCommand } from './command.ts'

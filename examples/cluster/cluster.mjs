@@ -5,7 +5,7 @@ import { endAll, start } from './children.mjs'
 import { createProxy } from './proxy.mjs'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const SERVER = `${ROOT}dist/adapters/standalone/main.js`
+const SERVER = `${ROOT}dist/adapters/standalone/start.cjs`
 const NODES = 2
 
 let proxy

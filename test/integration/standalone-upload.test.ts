@@ -11,7 +11,7 @@ import { JsonClient, sha256 } from '../support/json-client.ts'
 import { SlowProxy } from '../support/slow-proxy.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-const MAIN = fileURLToPath(new URL('../../dist/adapters/standalone/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../dist/adapters/standalone/start.cjs', import.meta.url))
 const CHUNKS = 40
 
 interface Run {

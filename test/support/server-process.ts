@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../dist/adapters/standalone/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../dist/adapters/standalone/start.cjs', import.meta.url))
 
 /** A real server in a process of its own. */
 export interface ServerProcess {

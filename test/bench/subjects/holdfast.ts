@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { PROJECT_ROOT } from '../../support/services/project-root.ts'
 import { type Place, s3Variables, startProgram, type Subject } from '../subject.ts'
 
-const MAIN = join(PROJECT_ROOT, 'dist/adapters/standalone/main.js')
+const MAIN = join(PROJECT_ROOT, 'dist/adapters/standalone/start.cjs')
 
 /** The server as `npm start` starts it, with all at its default but what the variables say. */
 export function holdfast(variables: Readonly<Record<string, string>> = {}): Subject {

@@ -151,7 +151,7 @@ export async function plant({ defect, file, changes }: Plant): Promise<Planted> 
   }
   await writeFile(path, code)
   return {
-    main: join(folder, 'dist/adapters/standalone/main.js'),
+    main: join(folder, 'dist/adapters/standalone/start.cjs'),
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }

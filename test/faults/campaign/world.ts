@@ -19,7 +19,7 @@ import { Phases } from './phases.ts'
 import type { Tally } from './tally.ts'
 
 /** The server as `npm start` runs it. */
-const MAIN = fileURLToPath(new URL('../../../dist/adapters/standalone/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../dist/adapters/standalone/start.cjs', import.meta.url))
 /** So long a node that was killed keeps others from an upload, ms. */
 export const LEASE_MS = 1500
 /** So often a node is started, at most, before it is not storage that keeps it from it. */
