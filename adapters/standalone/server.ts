@@ -28,6 +28,12 @@ import { completeRequestLog, RequestLog } from './request-log.ts'
 import { listenError, storageError } from './start-errors.ts'
 
 /**
+ * Connections that may wait to be taken, as far as the system allows (`net.core.somaxconn`). Those of a crowd that comes at
+ * once, after a restart, would else be dropped, and tried again after 1, 3, 7, 15 s.
+ */
+const BACKLOG = 4096
+
+/**
  * Starts the server, which says in its log where it listens. Returns what closes it.
  * @throws Error in one line, for the operator, when storage or the address cannot be had
  */
@@ -79,6 +85,7 @@ export async function startServer(configuration: Configuration, log: FastifyBase
     await app.listen({
       host: HOST,
       port: PORT,
+      backlog: BACKLOG,
       listenTextResolver: (url) => `Holdfast is listening: tus ${url}${TUS_PATH}, JSON API ${url}${API_PREFIX}`,
     })
     if (METRICS_PORT !== null) {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -10,6 +11,15 @@ const MIB = 1024 * 1024
 const CHUNK = 5 * MIB
 const block = randomBytes(CHUNK)
 const checksum = createHash('sha256').update(block).digest('hex')
+
+/** How many connections the system lets wait. */
+function readBacklog(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
+  } catch {
+    return 128
+  }
+}
 
 async function aServer(variables: Record<string, string> = {}): Promise<ServerProcess> {
   const server = await startServerProcess(await tempDir(), { LOG_LEVEL: 'info', ...variables })
@@ -119,5 +129,26 @@ describe('a crowd of clients', () => {
     )
     expect(seconds).toBeLessThan(Math.max(20, 10 * alone))
     expect(slow.every((socket) => !socket.destroyed)).toBe(true)
+  })
+})
+
+describe('a crowd that comes while the server does something else', () => {
+  const most = Math.min(1500, readBacklog())
+
+  it('is connected, and answered when the server comes to it', { timeout: 60_000 }, async () => {
+    const server = await aServer()
+    const { hostname, port } = new URL(server.url)
+    process.kill(server.pid, 'SIGSTOP')
+    onTestFinished(() => void process.kill(server.pid, 'SIGCONT'))
+    const sockets = Array.from({ length: most }, () => connect(Number(port), hostname))
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy()
+    })
+    // What the system does not let wait it drops, and it is not connected before the server goes on.
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+    process.kill(server.pid, 'SIGCONT')
+    const last = sockets.at(-1)
+    last?.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`)
+    expect(last === undefined ? 0 : await statusOf(last)).toBe(200)
   })
 })
