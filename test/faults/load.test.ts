@@ -37,6 +37,7 @@ describe('many clients at the same time', () => {
     const source = bytesOf(seed, 8 * MIB)
     const handlesBefore = await openHandles(server)
     const figures: LoadFigures = {
+      first: new Times(),
       quick: new Times(),
       small: new Times(),
       bytes: 0,
@@ -68,6 +69,7 @@ describe('many clients at the same time', () => {
       [
         `load: ${LOAD.clients} clients for ${seconds.toFixed()} s, HOLDFAST_SEED=${seed}`,
         `${(figures.bytes / MIB / seconds).toFixed(1)} MiB/s, ${figures.files} files by the JSON face, ${figures.late} answers without a checksum yet`,
+        `all clients come at once, first answers: ${String(figures.first)}`,
         `bodies, beyond the time their network takes: ${String(figures.quick)}`,
         `other requests: ${String(figures.small)}`,
         `peak memory ${(await peakMemory(server)).toFixed()} MiB, delay of the event loop at most ${(lag * 1000).toFixed()} ms (p99)`,

@@ -10,6 +10,8 @@ const PIECE = 32 * KIB
 export interface LoadFigures {
   /** Of requests with a body that took no longer than the network. */
   readonly quick: Times
+  /** Until each client had its first answer. */
+  readonly first: Times
   /** Of requests that wait for nothing but the server: creation, progress, completion. */
   readonly small: Times
   bytes: number
@@ -40,7 +42,10 @@ export class LoadClient {
   }
 
   async run(): Promise<void> {
-    const { random, goesOn } = this.#options
+    const { random, goesOn, figures, wire } = this.#options
+    const begun = performance.now()
+    this.#noted(await wire.send('GET', '/healthz', {}))
+    figures.first.add(performance.now() - begun)
     while (goesOn()) await (random.chance(0.5) ? this.#uploadByTus() : this.#uploadByJson())
   }
 
