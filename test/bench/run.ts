@@ -29,6 +29,8 @@ export interface Ground {
   readonly store?: readonly number[]
   /** Whether what the server does after its last answer is waited for, and counted. @default true */
   readonly settles?: boolean
+  /** Where folders are put that are to be removed later: on some file systems the next files are dear after many were deleted. */
+  readonly left?: string[]
   /** Counts what the server asks others for, from before the client's work to when all is quiet again. */
   readonly counter?: { begin(): void; end(): Figures }
 }
@@ -54,7 +56,8 @@ export async function run(subject: Subject, task: Task, ground: Ground = {}): Pr
       await server.stop()
     }
   } finally {
-    await removeFolder(folder)
+    if (ground.left === undefined) await removeFolder(folder)
+    else ground.left.push(folder)
   }
 }
 

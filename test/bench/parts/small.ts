@@ -1,3 +1,4 @@
+import { removeFolder } from '../../support/services/mortal-process.ts'
 import { compare, type Contender } from '../compare.ts'
 import type { Context } from '../context.ts'
 import { paragraphs } from '../report.ts'
@@ -25,6 +26,7 @@ const STOCK = '@tus/server'
 export async function small({ settings, tusd: program, nginx }: Context): Promise<string> {
   const { files: count, rounds } = settings
   const task = { workload: 'small-tus', bytes: count * SIZE, chunk: SIZE, count, connections: 4 } as const
+  const left: string[] = []
   const contenders: Contender[] = [
     ...FSYNCS.map((FSYNC) => ({ name: `Holdfast, tus, FSYNC=${FSYNC}`, subject: holdfast({ FSYNC }), task })),
     ...FSYNCS.map((FSYNC) => ({
@@ -38,9 +40,11 @@ export async function small({ settings, tusd: program, nginx }: Context): Promis
       ? []
       : [{ name: 'nginx, PUT', subject: nginxPut(nginx), task: { ...task, workload: 'small-put' as const } }]),
   ]
-  const results = await compare(contenders, { rounds, told: 'countPerSecond' })
+  const onGround = contenders.map((contender) => ({ ...contender, ground: { left } }))
+  const results = await compare(onGround, { rounds, told: 'countPerSecond' })
+  for (const folder of left) await removeFolder(folder)
   return paragraphs(
-    `${count} files of 50 KiB over 4 connections; tus: one request each (creation with upload), JSON: three (initiate, chunk, complete).`,
+    `${count} files of 50 KiB over 4 connections, none of them deleted before all runs were over; tus: one request each (creation with upload), JSON: three (initiate, chunk, complete).`,
     resultTable(results, COLUMNS),
     goalTable(results, goals),
   )
