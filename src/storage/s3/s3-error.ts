@@ -102,6 +102,14 @@ export function isInvalidPart(error: unknown): boolean {
   return ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'].includes(errorName(error))
 }
 
+/** Whether a request had a longer body than this S3 reads; Ceph calls that a range that is invalid. */
+export function isTooLong(error: unknown): boolean {
+  return (
+    ['InvalidRange', 'MaxMessageLengthExceeded', 'RequestTooLarge'].includes(errorName(error)) ||
+    httpStatus(error) === 413
+  )
+}
+
 /** Whether this S3 does not do such a thing at all. */
 export function isUnsupported(error: unknown): boolean {
   return errorName(error) === 'NotImplemented' || httpStatus(error) === 501
