@@ -101,6 +101,8 @@ export class Digests {
   async stop(): Promise<void> {
     this.#stopped = true
     for (const { wake } of [...this.#awaited.splice(0), ...this.#waiting.splice(0)]) wake()
+    // Bodies may still come: what they bring must not begin another thread.
+    for (const { feed } of this.#followers.values()) feed?.end()
     await Promise.all(this.#runs)
     this.#followers.clear()
     await this.#thread.stop()

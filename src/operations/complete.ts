@@ -246,6 +246,7 @@ async function commitUploaded(
   // A digest that was kept while the record was being written found no finished file to put it into.
   const digest = digestOf(uploaded)
   if (file.checksum === null && digest !== null) await putChecksum(context, file.id, digest)
+  if (digest !== null) context.digests.drop(file.uploadId)
   dropTransients(context, file.uploadId)
   return uploaded
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Digests, type DigestSource } from '../../../src/checksum/digests.ts'
 import { chunkLength } from '../../../src/grid.ts'
 import { type ChunkEntry, Ledger } from '../../../src/ledger.ts'
@@ -457,12 +457,19 @@ describe('a file whose chunks are hashed as they come', () => {
 
   it('is not fed after it stopped, and what is being fed does no harm', async () => {
     const { source, digests } = makeDigests()
+    const threads = vi.fn<() => void>()
+    process.on('worker', threads)
+    onTestFinished(() => void process.off('worker', threads))
     const feed = digests.feed(source.upload('a'), 0)
     feed?.push([Buffer.from('abcd')])
-    await digests.stop()
-    feed?.push([Buffer.from('efgh')])
-    feed?.endChunk()
+    const stopping = digests.stop().then(() => 'stopped')
+    while ((await Promise.race([stopping, turn()])) !== 'stopped') {
+      feed?.push([Buffer.from('efgh')])
+      feed?.endChunk()
+    }
+    feed?.push([Buffer.from('ijkl')])
     feed?.end()
+    expect(threads).toHaveBeenCalledTimes(1)
     expect(digests.feed(source.upload('a'), 0)).toBeNull()
     expect(source.errors).toEqual([])
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UploadError } from '../../../../src/errors.ts'
-import { isNoSuchUpload, isPassing, storageError } from '../../../../src/storage/s3/s3-error.ts'
+import { isNoSuchUpload, isPassing, isTooLong, storageError } from '../../../../src/storage/s3/s3-error.ts'
 import { s3Error } from '../../../support/faulty-s3.ts'
 
 const systemError = (code: string) => Object.assign(new Error(code), { code })
@@ -37,6 +37,19 @@ describe('isPassing', () => {
     new UploadError('STORAGE_UNAVAILABLE'),
   ])('does not try again after %s', (error) => {
     expect(isPassing(error)).toBe(false)
+  })
+})
+
+describe('isTooLong', () => {
+  it.each([s3Error('InvalidRange', 416), s3Error('MaxMessageLengthExceeded', 400), s3Error('Whatever', 413)])(
+    'knows %s',
+    (error) => {
+      expect(isTooLong(error)).toBe(true)
+    },
+  )
+
+  it.each([s3Error('InvalidPart', 400), s3Error('InternalError', 500)])('does not take %s for it', (error) => {
+    expect(isTooLong(error)).toBe(false)
   })
 })
 
