@@ -42,10 +42,7 @@ export function complete(context: Context, id: string, input: CompleteInput, cal
     if (upload.status !== 'uploaded') {
       if (partsOf(upload) === null) requireFull(upload)
       // Not bounded by `waitMs`, which speaks of the checksum: a short wait must still find a file that is quickly made.
-      const patience = Math.max(deadline - performance.now(), context.options.lockWaitMs)
-      const { file } = await within(driveToFile(context, id), patience)
-      // Written this moment, and there is nothing to wait for that could change it: it need not be read.
-      if (file !== null && file.checksum !== null) return { file: published(context.options, file) }
+      await within(drive(context, id), Math.max(deadline - performance.now(), context.options.lockWaitMs))
     }
     const digest = await digestBefore(context, id, deadline)
     const file = await context.storage.files.get(upload.manifest.fileId)
@@ -136,19 +133,8 @@ async function drivenOrHealed(context: Context, upload: Upload): Promise<Upload>
   }
 }
 
-/** What a completion has come to. */
-export interface Driven {
-  readonly upload: Upload
-  /** The record of the file as this completion has written it; null where another had made it, and for a part. */
-  readonly file: FileRecord | null
-}
-
 /** Completes an upload, once for all who ask at the same time; whoever touches it next takes it up again after a crash. */
-export async function drive(context: Context, id: string): Promise<Upload> {
-  return (await driveToFile(context, id)).upload
-}
-
-function driveToFile(context: Context, id: string): Promise<Driven> {
+export function drive(context: Context, id: string): Promise<Upload> {
   const underWay = context.completions.get(id)
   if (underWay !== undefined) return underWay
   const completion = context.bodies
@@ -158,7 +144,7 @@ function driveToFile(context: Context, id: string): Promise<Driven> {
   return completion
 }
 
-async function completeUnderLock(context: Context, id: string): Promise<Driven> {
+async function completeUnderLock(context: Context, id: string): Promise<Upload> {
   const { lockWaitMs } = context.options
   const asked = new AbortController()
   const stop = (): void => asked.abort()
@@ -166,7 +152,7 @@ async function completeUnderLock(context: Context, id: string): Promise<Driven> 
   const lock = await context.state.locks.acquire(id, { scope, waitMs: lockWaitMs, onAsked: stop, onLost: stop })
   try {
     const upload = await fresh(context, id)
-    if (upload.status === 'uploaded') return { upload, file: null }
+    if (upload.status === 'uploaded') return upload
     return await makeFile(context, await fillFinal(context, upload, lock, asked.signal), lock)
   } catch (error) {
     // Storage has found that it does not hold what it had confirmed (a failed fsync): what is remembered here is not to
@@ -189,7 +175,7 @@ async function learnEnd(context: Context, id: string): Promise<void> {
  * `completing` is recorded before anything moves, `uploaded` after the whole object stands. Killed in between at any
  * point, storage says `completing`, every step may be done again, and nobody was told that the file is there.
  */
-async function makeFile(context: Context, upload: Upload, lock: UploadLock): Promise<Driven> {
+async function makeFile(context: Context, upload: Upload, lock: UploadLock): Promise<Upload> {
   const { storage } = context
   const { id } = upload.manifest
   requireFull(upload)
@@ -208,8 +194,7 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   // Together: they are one write, and where only the end survives a kill the digest is computed anew.
   await Promise.all(changes.map((change) => storage.record(id, change)))
   try {
-    const uploaded = await commitUploaded(context, completing, changes, file, lock)
-    return { upload: uploaded, file: isPartial(known) ? null : file }
+    return await commitUploaded(context, completing, changes, file, lock)
   } finally {
     // The file is there, whatever becomes of state's knowledge of it.
     if (!isPartial(known)) {

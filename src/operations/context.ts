@@ -7,7 +7,6 @@ import type { Storage } from '../storage/storage.ts'
 import type { State } from '../state/state.ts'
 import type { UploadTokens } from '../upload-tokens.ts'
 import type { Upload } from '../upload.ts'
-import type { Driven } from './complete.ts'
 import type { Outbox } from './outbox.ts'
 import type { Sweeper } from './sweep.ts'
 import type { TailHashes } from './tail-hashes.ts'
@@ -32,7 +31,7 @@ export interface Context {
   /** Recoveries from storage under way, by upload id: one each. */
   readonly recoveries: Map<string, Promise<Upload | null>>
   /** Completions under way, by upload id: one each. */
-  readonly completions: Map<string, Promise<Driven>>
+  readonly completions: Map<string, Promise<Upload>>
 }
 
 /** Drops what this process remembers of an upload that takes no more bytes. */
