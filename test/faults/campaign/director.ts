@@ -42,11 +42,14 @@ export class Director {
 
   /** Brings trouble until it is told to stop, and leaves everything whole. */
   async run(): Promise<void> {
-    const { traits } = this.#options.world
+    const { world } = this.#options
+    const { traits } = world
     // Nodes of many may be down at the same time.
     const enders = Array.from({ length: Math.max(1, traits.nodes - 1) }, (_, at) => this.#ends(at))
     const loops = [this.#storms(), ...enders, ...(traits.hasRedis ? [this.#redisTrouble()] : [])]
     await Promise.all(loops)
+    // The last kill may have changed it after the storms were over.
+    world.weather = CALM
   }
 
   /** Storage fails, at times. */
