@@ -192,7 +192,9 @@ async function makeFile(context: Context, upload: Upload, lock: UploadLock): Pro
   mustHold(lock)
   if (!isPartial(known)) await storage.files.put(file, context.outbox.receivers)
   // Together: they are one write, and where only the end survives a kill the digest is computed anew.
-  await Promise.all(changes.map((change) => storage.record(id, change)))
+  const recorded = await Promise.allSettled(changes.map((change) => storage.record(id, change)))
+  // Only when both have settled: the lock is not given back while a write under it is on its way.
+  for (const outcome of recorded) if (outcome.status === 'rejected') throw outcome.reason
   try {
     return await commitUploaded(context, completing, changes, file, lock)
   } finally {
