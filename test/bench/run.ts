@@ -6,6 +6,7 @@ import type { Job, Outcome } from './client/job.ts'
 import { cpuSecondsOf, peakMibOf, settledCpuSecondsOf } from './process-usage.ts'
 import { percentile } from './statistics.ts'
 import type { Place, Subject } from './subject.ts'
+import { warmMemory } from './warm-memory.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
@@ -45,6 +46,7 @@ export async function run(subject: Subject, task: Task, ground: Ground = {}): Pr
     try {
       const store = ground.store ?? []
       const [before, storeBefore] = await Promise.all([settledCpuSecondsOf(server.pids), cpuSecondsOf(store)])
+      await warmMemory(prepared.bytes)
       ground.counter?.begin()
       const outcome = await askClient({ ...DEFAULTS, ...prepared, url: server.url, watch: server.pids })
       const storeCpu = (await cpuSecondsOf(store)) - storeBefore
