@@ -4,6 +4,7 @@ import { type Command, readCommand } from './command.ts'
 import type { Configuration } from './configuration.ts'
 import { ConfigurationError } from './configuration-error.ts'
 import { endProcess } from './end-process.ts'
+import { giveHeapHeadroom } from './heap-headroom.ts'
 import { helpText } from './help.ts'
 import { inspect } from './inspect.ts'
 import { createLog } from './log.ts'
@@ -47,6 +48,7 @@ async function serve(configuration: Configuration): Promise<void> {
   const { startServer } = await import('./server.ts')
   const log = createLog(configuration)
   endOnLostErrors(log)
+  giveHeapHeadroom()
   // Until it has started there is nothing that a kill would harm.
   let close = async (): Promise<void> => {}
   stopOnSignals({ close: () => close(), timeoutMs: configuration.SHUTDOWN_TIMEOUT, log })

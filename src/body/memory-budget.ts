@@ -6,6 +6,12 @@ const LEAST_SHARE = 256 * 1024
 export const LEAST_READ_AHEAD = 64 * 1024
 /** The most that a body can use, bytes: more makes nothing faster. */
 const LARGEST_SHARE = 8 * 1024 * 1024
+/**
+ * The most that bodies can use together, bytes, if each has a MiB: what is held for longer outlives V8's collections of what is
+ * young, and then all of the heap has to be looked through to be rid of it.
+ */
+const ENOUGH = 16 * 1024 * 1024
+const ENOUGH_SHARE = 1024 * 1024
 
 /** How many may wait at the least, and how much memory of the budget there is for each that may wait beyond that, bytes. */
 const LEAST_QUEUE = 1000
@@ -46,8 +52,10 @@ export class MemoryBudget {
 
   /** Bytes that each body may hold now; it changes as others come and go. */
   get share(): number {
-    const equal = Math.floor((this.#bytes - this.#lent) / Math.max(1, this.#places))
-    return Math.min(LARGEST_SHARE, Math.max(this.#least, equal))
+    const places = Math.max(1, this.#places)
+    const equal = Math.floor((this.#bytes - this.#lent) / places)
+    const enough = Math.max(ENOUGH_SHARE, Math.floor(ENOUGH / places))
+    return Math.max(this.#least, Math.min(LARGEST_SHARE, enough, equal))
   }
 
   /**

@@ -16,6 +16,16 @@ describe('the memory budget', () => {
     expect(budget.share).toBe(MIB / 4)
   })
 
+  it('gives bodies together no more than helps them, and each of them a MiB', async () => {
+    const budget = new MemoryBudget(256 * MIB)
+    const shares: number[] = []
+    for (let places = 1; places <= 256; places += 1) {
+      await budget.enter(here)
+      shares.push(budget.share / MIB)
+    }
+    expect([shares[0], shares[1], shares[3], shares[15], shares[255]]).toEqual([8, 8, 4, 1, 1])
+  })
+
   it('lends what it can spare, and then gives everybody less of the rest', async () => {
     const budget = new MemoryBudget(4 * MIB)
     for (let n = 0; n < 2; n += 1) await budget.enter(here)
