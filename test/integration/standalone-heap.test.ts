@@ -15,7 +15,9 @@ async function majorCollections(url: string): Promise<number> {
   return Number(/^nodejs_gc_duration_seconds_count\{kind="major"\} (\d+)$/m.exec(metrics)?.[1] ?? 0)
 }
 
-it('the server looks through all of its heap less than once for every 80 MiB that it receives', { timeout: 60_000 }, async () => {
+it('the server looks through all of its heap less than once for every 80 MiB that it receives', {
+  timeout: 60_000,
+}, async () => {
   const server = await startServerProcess(await tempDir(), { FSYNC: 'off' })
   onTestFinished(async () => void (await server.kill()))
   const wires = Array.from({ length: CONNECTIONS }, () => new Wire(server.url))
