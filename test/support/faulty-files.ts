@@ -19,10 +19,9 @@ export type Fault = (operation: Operation) => Error | number | undefined
 export class FaultyFiles implements FileLayer {
   /** What goes wrong; can be set anew at any time. */
   fault: Fault = () => undefined
-  /** Handles that are open. */
-  openHandles = 0
   /** Every call so far. */
   readonly operations: Operation[] = []
+  readonly #open: string[] = []
   readonly #inner: FileLayer
 
   constructor(inner: FileLayer = nodeFiles) {
@@ -43,10 +42,20 @@ export class FaultyFiles implements FileLayer {
     return this.operations.filter((operation) => operation.name === name && operation.path.endsWith(ending)).length
   }
 
+  /** Handles that are open. */
+  get openHandles(): number {
+    return this.#open.length
+  }
+
+  /** The same without journals: the last few of them stay open for a moment. */
+  get openBesidesJournals(): number {
+    return this.#open.filter((path) => !path.endsWith('/journal')).length
+  }
+
   async open(path: string, flags: string | number): Promise<LayerHandle> {
     this.#check('open', path)
     const inner = await this.#inner.open(path, flags)
-    this.openHandles += 1
+    this.#open.push(path)
     return {
       read: async (buffer, offset, length, position) => {
         this.#check('read', path)
@@ -71,7 +80,7 @@ export class FaultyFiles implements FileLayer {
         await inner.sync()
       },
       close: async () => {
-        this.openHandles -= 1
+        this.#open.splice(this.#open.indexOf(path), 1)
         await inner.close()
         this.#check('close', path)
       },

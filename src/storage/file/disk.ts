@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { closeQuietly, type FileLayer, hasCode, type LayerHandle, unlessMissing, writeAll } from './file-layer.ts'
 import { type Layout, randomName } from './layout.ts'
+import { OpenJournals } from './open-journals.ts'
 
 /**
  * What is synced, and so survives a power cut. A kill of the process loses nothing in any mode.
@@ -20,6 +21,7 @@ export class Disk {
   readonly boot: string
   /** Whether nothing may be changed: another process owns the directory. */
   readonly readOnly: boolean
+  readonly openJournals = new OpenJournals()
 
   constructor(layer: FileLayer, layout: Layout, fsync: Fsync, boot: string, readOnly = false) {
     this.layer = layer

@@ -190,7 +190,10 @@ export class FileStorage implements Storage {
     if (!isId(id)) return
     await this.#run(({ disk, folders }) =>
       folders.use(id, async (folder) => {
-        await folder.exclusive(() => forgetUpload(disk, id))
+        await folder.exclusive(async () => {
+          await folder.journal.letGo()
+          await forgetUpload(disk, id)
+        })
         folders.drop(id)
       }),
     )
@@ -265,6 +268,8 @@ export class FileStorage implements Storage {
     try {
       await Promise.allSettled(this.#running)
       await opened.folders.shut()
+      // Those of folders that are not remembered any more.
+      await opened.disk.openJournals.close()
     } finally {
       await opened.ownership?.release()
     }

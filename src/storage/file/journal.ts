@@ -1,7 +1,7 @@
 import { UploadError } from '../../errors.ts'
 import { endsFile, goneError, type UploadStatus } from '../../upload.ts'
 import type { Disk } from './disk.ts'
-import { writeAll } from './file-layer.ts'
+import { closeQuietly, type LayerHandle, writeAll } from './file-layer.ts'
 import {
   decodeJournal,
   encodeJournal,
@@ -10,6 +10,7 @@ import {
   type JournalHeader,
   type StoredChange,
 } from './journal-format.ts'
+import type { Closable } from './open-journals.ts'
 
 /** What a revision found, and what the journal shall say from now on, if not the same. */
 export interface Revision<T> {
@@ -29,12 +30,15 @@ interface Waiting {
 
 /**
  * The journal of one upload: an append-only list of what happened to it. Everything that touches the file runs one after
- * the other; lines that wait are written together. The file is open only while it is written or read.
+ * the other; lines that wait are written together. The file stays open for the next line for a moment: see
+ * {@link OpenJournals}.
  */
-export class Journal {
+export class Journal implements Closable {
   readonly #disk: Disk
   readonly #id: string
   readonly #path: string
+  /** The file, while it is open: always the one that stands under its name. */
+  #handle: LayerHandle | null = null
   #queue: Promise<unknown> = Promise.resolve()
   #waiting: Waiting[] = []
   /** Bytes of whole lines; null until this process has looked at the file. */
@@ -57,12 +61,14 @@ export class Journal {
     this.#path = disk.layout.journal(id)
   }
 
-  /** This process has just made it, with no line but the header. */
-  begun(header: JournalHeader): void {
+  /** This process has just made it, with no line but the header, and it may still be open. */
+  begun(header: JournalHeader, handle: LayerHandle | null): void {
     this.#end = encodeJournal(header, []).length
     this.#header = header
     this.#changes = []
     this.#mayHaveNew = false
+    this.#handle = handle
+    if (handle !== null) this.#disk.openJournals.keep(this)
   }
 
   /** What it says, where this process, which alone writes it, knows that without reading it. */
@@ -103,7 +109,12 @@ export class Journal {
   /** Takes no line from now on, and resolves when nothing is under way. */
   async shut(): Promise<void> {
     this.#shut = true
-    await this.#queue
+    await this.letGo()
+  }
+
+  /** Closes the file when whatever is under way has ended; the next line opens it again. */
+  async letGo(): Promise<void> {
+    await this.#run(() => this.#close())
   }
 
   #run<T>(work: () => Promise<T>): Promise<T> {
@@ -141,28 +152,38 @@ export class Journal {
     const known = this.#changes
     this.#changes = null
     const content = Buffer.concat(lines.map(({ change }) => encodeLine(change)))
-    await this.#disk.withFile(this.#path, 'r+', async (handle) => {
-      try {
-        this.#torn = true
-        await writeAll(handle, [content], end)
-        if (lines.some(({ sync }) => sync)) {
-          this.#unsynced = true
-          await handle.datasync()
-          this.#unsynced = false
-        }
-        this.#torn = false
-        this.#end = end + content.length
-        this.#changes = known === null ? null : few([...known, ...lines.map(({ change }) => change)])
-      } catch (error) {
-        await handle.truncate(end).then(
-          () => {
-            this.#torn = false
-          },
-          () => {},
-        )
-        throw error
+    const handle = (this.#handle ??= await this.#disk.layer.open(this.#path, 'r+'))
+    try {
+      this.#torn = true
+      await writeAll(handle, [content], end)
+      if (lines.some(({ sync }) => sync)) {
+        this.#unsynced = true
+        await handle.datasync()
+        this.#unsynced = false
       }
-    })
+      this.#torn = false
+      this.#end = end + content.length
+      this.#changes = known === null ? null : few([...known, ...lines.map(({ change }) => change)])
+    } catch (error) {
+      await handle.truncate(end).then(
+        () => {
+          this.#torn = false
+        },
+        () => {},
+      )
+      await this.#close()
+      throw error
+    }
+    // After an end hardly anything comes.
+    if (lines.some(({ change }) => change.type === 'ended')) await this.#close()
+    else this.#disk.openJournals.keep(this)
+  }
+
+  async #close(): Promise<void> {
+    this.#disk.openJournals.closed(this)
+    const handle = this.#handle
+    this.#handle = null
+    if (handle !== null) await closeQuietly(handle)
   }
 
   /** Makes the file fit for an append, whatever happened to it before. */
@@ -212,6 +233,8 @@ export class Journal {
     // One fixed name: the queue lets only one of these run, and a leftover is written over.
     this.#mayHaveNew = true
     this.#changes = null
+    // The file that is open is about to lose its name.
+    await this.#close()
     await this.#disk.write(layout.newJournal(this.#id), content, sync)
     // Until it is known which of the two stands, nothing of either is: the next line goes to the end of what is found.
     this.#end = null

@@ -99,7 +99,7 @@ describe('a write that fails', () => {
     const { storage, files, upload, data } = await setUp()
     files.fault = ({ name, path }) => (name === 'writev' && path === data ? systemError(system) : undefined)
     await expect(putChunk(storage, upload, testBytes(250), 0)).rejects.toMatchObject({ code })
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
     files.fault = () => undefined
     expect((await mustLoad(storage, upload.manifest.id)).ledger.durableBytes).toBe(0)
     await putChunk(storage, upload, testBytes(250), 0)
@@ -114,7 +114,7 @@ describe('a write that fails', () => {
     await expect(first).rejects.toMatchObject({ code: 'STORAGE_FULL' })
     await expect(writer.write([Buffer.alloc(1)])).rejects.toMatchObject({ code: 'STORAGE_FULL' })
     await writer.abort()
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 
   it('is told also where the file cannot be opened or the journal not be written', async () => {
@@ -124,7 +124,7 @@ describe('a write that fails', () => {
     files.fault = ({ name, path }) =>
       name === 'writev' && path.endsWith('journal') ? systemError('ENOSPC') : undefined
     await expect(putChunk(storage, upload, testBytes(250), 0)).rejects.toMatchObject({ code: 'STORAGE_FULL' })
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 })
 
@@ -136,7 +136,7 @@ describe('ends of a writer', () => {
     await Promise.all(writers.map((writer, n) => writer.write([chunkOf(upload, file, n)])))
     await Promise.all(writers.map((writer, n) => writer.finish(entryOf(n, chunkOf(upload, file, n)))))
     expect(files.count('open', data)).toBe(1)
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
     expect((await gather(storage.read(upload, 0, 6 * MIB))).equals(file)).toBe(true)
   })
 
@@ -175,7 +175,7 @@ describe('ends of a writer', () => {
     await storage.close()
     await expect(begun.finish(entryOf(0, testBytes(100)))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
     await expect(memory.stat(data)).rejects.toMatchObject({ code: 'ENOENT' })
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
     await begun.abort()
   })
 
@@ -197,7 +197,7 @@ describe('ends of a writer', () => {
     const writer = await storage.beginChunk(upload, 0, 0)
     const writing = writer.write([Buffer.alloc(3 * MIB)])
     await writer.abort()
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
     await writing
     await expect(writer.write([Buffer.alloc(1)])).rejects.toThrow('ended')
     await expect(writer.finish(entryOf(0, Buffer.alloc(4 * MIB)))).rejects.toThrow('ended')

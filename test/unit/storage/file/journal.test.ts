@@ -69,11 +69,11 @@ describe('appending', () => {
     }
     await expect(journal.append(chunk(1), false)).rejects.toMatchObject({ code: 'ENOSPC' })
     const { length } = await memory.readFile(path)
+    expect(files.openHandles).toBe(0)
     files.fault = () => undefined
     await journal.append(chunk(2), false)
     expect((await memory.readFile(path)).length).toBeGreaterThan(length)
     expect(await readAnew()).toEqual([chunk(0), chunk(2)])
-    expect(files.openHandles).toBe(0)
   })
 
   it('refuses lines until what a failed one left could be truncated', async () => {
@@ -190,6 +190,46 @@ describe('an end', () => {
   })
 })
 
+describe('the file', () => {
+  it('stays open for the lines that follow, and is closed after an end', async () => {
+    const { journal, files } = await setUp()
+    const before = files.count('open', '/journal')
+    await journal.append(chunk(0), false)
+    await journal.append({ type: 'completing' }, true)
+    expect(files.openHandles).toBe(1)
+    await journal.append({ type: 'ended', status: 'uploaded', at: 1 }, true)
+    expect(files.count('open', '/journal') - before).toBe(1)
+    expect(files.openHandles).toBe(0)
+    await journal.append({ type: 'digest', sha256: 'ab' }, false)
+    await journal.letGo()
+    expect(files.openHandles).toBe(0)
+  })
+
+  it('is closed when nobody has written it for a moment, and opened again', async () => {
+    const { journal, files, readAnew } = await setUp()
+    await journal.append(chunk(0), false)
+    await expect.poll(() => files.openHandles).toBe(0)
+    await journal.append(chunk(1), false)
+    expect(await readAnew()).toEqual([chunk(0), chunk(1)])
+  })
+
+  it('is the one that stands under its name, also after it was replaced', async () => {
+    const { journal, files, readAnew } = await setUp()
+    await journal.append(chunk(0), false)
+    await journal.revise(async ({ changes }) => ({ result: 0, changes: [...changes, chunk(1)] }))
+    expect(files.openHandles).toBe(0)
+    await journal.append(chunk(2), false)
+    expect(await readAnew()).toEqual([chunk(0), chunk(1), chunk(2)])
+  })
+
+  it('is closed when the journal is shut', async () => {
+    const { journal, files } = await setUp()
+    await journal.append(chunk(0), false)
+    await journal.shut()
+    expect(files.openHandles).toBe(0)
+  })
+})
+
 describe('a revision', () => {
   it('loses no line that is appended meanwhile', async () => {
     const { journal, readAnew } = await setUp()
@@ -242,7 +282,7 @@ describe('what is known without reading', () => {
     const random = new Random(runSeed())
     const { files, disk, readAnew } = await setUp()
     const journal = new Journal(disk, id)
-    journal.begun({ v: 1, id, boot: 'boot-1' })
+    journal.begun({ v: 1, id, boot: 'boot-1' }, null)
     let times = 0
     for (let number = 0; number < 300; number += 1) {
       const failing = random.pick([null, null, 'writev', 'datasync', 'truncate', 'rename', 'close'] as const)

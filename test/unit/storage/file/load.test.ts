@@ -124,7 +124,7 @@ describe('after another boot', () => {
     await expect(storage.load(manifest.id)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
     files.fault = () => undefined
     expect((await mustLoad(storage, manifest.id)).ledger.offset(manifest)).toBe(220)
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 })
 
@@ -202,7 +202,7 @@ describe('after an fsync of the bytes has failed', () => {
     files.fault = () => undefined
     await next.assemble(upload)
     expect(await gather(await next.openFile(manifest.fileId, 0, 250))).toEqual(bytes)
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 })
 

@@ -24,7 +24,7 @@ describe('reading an upload', () => {
     for await (const piece of storage.read(upload, 5, size)) sizes.push(piece.length)
     expect(sizes).toEqual([MIB, MIB, 772])
     for await (const piece of storage.read(upload, 0, size)) if (piece.length > 0) break
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 
   it('fails where the bytes are not there, and leaves no handle', async () => {
@@ -32,7 +32,7 @@ describe('reading an upload', () => {
     await expect(gather(storage.read(upload, size - 1, size + 1))).rejects.toMatchObject({ code: 'INTERNAL' })
     files.fault = ({ name }) => (name === 'read' ? systemError('EIO') : undefined)
     await expect(gather(storage.read(upload, 0, 1))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 })
 
@@ -49,7 +49,7 @@ describe('a stream of a finished file', () => {
       const read = await gather(await storage.openFile(fileId, start, end))
       expect(read.equals(bytes.subarray(start, end))).toBe(true)
     }
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 
   it('leaves no handle when it is destroyed before, while or after it is read', async () => {
@@ -66,7 +66,7 @@ describe('a stream of a finished file', () => {
     await once(begun, 'readable')
     begun.destroy()
     await once(begun, 'close')
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 
   it('ends with an error where the disk fails, and leaves no handle', async () => {
@@ -76,6 +76,6 @@ describe('a stream of a finished file', () => {
     const stream = await storage.openFile(fileId, 0, size)
     await expect(gather(stream)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
     expect(stream.closed).toBe(true)
-    expect(files.openHandles).toBe(0)
+    expect(files.openBesidesJournals).toBe(0)
   })
 })
