@@ -21,30 +21,30 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const FILE: SmallFile = { seed: 21, size: 300_000, chunkSize: 64 * KIB }
 
-/** What no longer finds room: calls of one name, on paths of an upload that end so. */
+/** What no longer finds room: calls of one name, on paths of an upload like this. */
 interface Full {
   readonly name: LayerCall['name']
-  readonly ending: string
+  readonly path: RegExp
 }
 
 const WHILE_SENDING: readonly (readonly [string, Full])[] = [
-  ['its bytes', { name: 'writev', ending: '/data' }],
-  ['its data file', { name: 'open', ending: '/data' }],
-  ['the journal', { name: 'writev', ending: '/journal' }],
+  ['its bytes', { name: 'writev', path: /\/data$/ }],
+  ['its data file', { name: 'open', path: /\/data$/ }],
+  ['the journal', { name: 'writev', path: /\/journal$/ }],
 ]
 
 const WHILE_COMPLETING: readonly (readonly [string, Full])[] = [
-  ['the journal', { name: 'writev', ending: '/journal' }],
-  ['the move of the file', { name: 'rename', ending: '/data' }],
-  ['the record of the file', { name: 'writev', ending: '.tmp' }],
-  ['the folder of files', { name: 'sync', ending: '/files' }],
+  ['the journal', { name: 'writev', path: /\/journal$/ }],
+  ['the move of the file', { name: 'rename', path: /\/data$/ }],
+  ['the record of the file', { name: 'writev', path: /\/files\/.*\.(?:json|tmp)$/ }],
+  ['the folder of files', { name: 'sync', path: /\/files$/ }],
 ]
 
 const WHILE_CREATING: readonly (readonly [string, Full])[] = [
-  ['the folder', { name: 'mkdir', ending: '' }],
-  ['the manifest', { name: 'writev', ending: '/manifest.json' }],
-  ['the journal', { name: 'writev', ending: '/journal' }],
-  ['the name of the folder', { name: 'rename', ending: '' }],
+  ['the folder', { name: 'mkdir', path: /$/ }],
+  ['the manifest', { name: 'writev', path: /\/manifest\.json$/ }],
+  ['the journal', { name: 'writev', path: /\/journal$/ }],
+  ['the name of the folder', { name: 'rename', path: /$/ }],
 ]
 
 /** A server whose disk can be made full, for one upload or for all. */
@@ -58,12 +58,13 @@ async function serveFull(): Promise<
   return {
     ...served,
     directory,
-    fill: ({ name, ending }, id = '') => {
+    fill: ({ name, path }, id = '') => {
       layer.plan = (call) => {
         const hit =
           call.name === name &&
-          call.path.endsWith(ending) &&
-          (call.path.includes(id) || ending === '.tmp' || ending === '/files')
+          path.test(call.path) &&
+          // In the folder of files nothing has the upload's id.
+          (call.path.includes(id) || call.path.includes('/files'))
         return hit ? { when: 'before', code: 'ENOSPC' } : null
       }
     },

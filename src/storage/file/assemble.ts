@@ -25,7 +25,8 @@ export async function assembleUpload(folder: UploadFolder): Promise<void> {
   const data = layout.data(id)
   const file = layout.file(upload.manifest.fileId)
 
-  const standing = isPartial(upload) ? null : await disk.sizeOf(file)
+  // No more than a part has a file can one stand of what this process has made and given no name yet.
+  const standing = isPartial(upload) || folder.fileless ? null : await disk.sizeOf(file)
   if (isPartial(upload)) {
     await makeWhole(folder, data, size)
   } else if (standing === null) {

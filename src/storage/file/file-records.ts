@@ -99,7 +99,7 @@ export class FileRecords implements FileRepository {
         if (next === null) return
         const { file, deliveries } = next
         const content = toJson({ version: VERSION, ...file, ...(deliveries === undefined ? {} : { deliveries }) })
-        await this.#run((disk) => disk.replace(disk.layout.fileRecord(fileId), content, disk.fsync !== 'off'))
+        await this.#run((disk) => (isFirst ? writeFirst : replace)(disk, fileId, content))
       })
     this.#changes.set(fileId, mine)
     try {
@@ -117,6 +117,20 @@ export class FileRecords implements FileRepository {
       throw storageError(error)
     }
   }
+}
+
+async function replace(disk: Disk, fileId: string, content: Buffer): Promise<void> {
+  await disk.replace(disk.layout.fileRecord(fileId), content, disk.fsync !== 'off')
+}
+
+/**
+ * In place: until `uploaded` is in the journal nobody is promised a record, and one that a kill has torn is read as none, and
+ * replaced by whoever takes the completion up again.
+ */
+async function writeFirst(disk: Disk, fileId: string, content: Buffer): Promise<void> {
+  const sync = disk.fsync !== 'off'
+  await disk.write(disk.layout.fileRecord(fileId), content, sync)
+  if (sync) await disk.syncFolder(disk.layout.files)
 }
 
 function isFileRecord(value: unknown): value is FileRecord {
