@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Registry } from 'prom-client'
+import { DurationHistogram } from './duration-histogram.ts'
 
 /** Of requests and of bodies, which take from a millisecond to hours. Seconds. */
 const LONG = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800]
@@ -14,8 +15,8 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry })
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name: `holdfast_${name}`, help, labelNames, registers: [registry] })
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets: number[]) =>
-    new Histogram({ name: `holdfast_${name}`, help, labelNames, buckets, registers: [registry] })
+  const histogram = (name: string, help: string, labelNames: readonly string[], buckets: readonly number[]) =>
+    new DurationHistogram({ name: `holdfast_${name}`, help, labelNames, buckets, registry })
   return {
     registry,
     created: counter('uploads_created_total', 'Uploads created on this node.'),

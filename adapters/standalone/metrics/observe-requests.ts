@@ -8,7 +8,7 @@ import { type Mounts, type Operation, operationOf } from './operation-of.ts'
 export function observeRequests(app: FastifyInstance, mounts: Mounts, metrics: Metrics): void {
   const end = (request: FastifyRequest, seconds: number, outcome: string): void => {
     const { face, operation } = operationOfRequest(request, mounts)
-    metrics.requests.observe({ face, operation, outcome }, seconds)
+    metrics.requests.record(seconds, face, operation, outcome)
     const code = failureCodeOf(request.raw)
     if (code !== undefined) metrics.errors.inc({ face, code })
   }

@@ -9,7 +9,7 @@ export function observeS3(client: Pick<S3Client, 'middlewareStack'>, metrics: Me
         const begun = performance.now()
         const command = commandName.replace(/Command$/, '')
         const end = (outcome: string): void =>
-          metrics.s3Request.observe({ command, outcome }, (performance.now() - begun) / 1000)
+          metrics.s3Request.record((performance.now() - begun) / 1000, command, outcome)
         try {
           const answer = await next(args)
           end('ok')

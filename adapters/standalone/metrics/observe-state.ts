@@ -9,7 +9,7 @@ type LockRequest = Parameters<State['lock']>[1]
 /** The same state, every call of which is measured: waits for locks apart, and locks that were lost. */
 export function observeState(state: State, metrics: Metrics): State {
   const measured: CallListener = (call, seconds, error) => {
-    metrics.stateCall.observe({ call, outcome: outcomeOf(error) }, seconds)
+    metrics.stateCall.record(seconds, call, outcomeOf(error))
   }
   const waited = async <T>(request: LockRequest, acquire: (observed: LockRequest) => Promise<T>): Promise<T> => {
     const scope = request.scope.kind
@@ -22,7 +22,7 @@ export function observeState(state: State, metrics: Metrics): State {
       },
     }
     const end = (error: unknown): void =>
-      metrics.lockWait.observe({ scope, outcome: outcomeOf(error) }, (performance.now() - begun) / 1000)
+      metrics.lockWait.record((performance.now() - begun) / 1000, scope, outcomeOf(error))
     return acquire(observed).then(
       (result) => {
         end(null)

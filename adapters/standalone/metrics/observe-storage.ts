@@ -11,8 +11,8 @@ export function observeStorage(storage: Storage, metrics: Metrics): Storage {
     (prefix: string): CallListener =>
     (call, seconds, error) => {
       const outcome = outcomeOf(error)
-      metrics.storageCall.observe({ call: prefix + call, outcome }, seconds)
-      if (prefix === '' && call === 'assemble') metrics.completion.observe({ outcome }, seconds)
+      metrics.storageCall.record(seconds, prefix + call, outcome)
+      if (prefix === '' && call === 'assemble') metrics.completion.record(seconds, outcome)
     }
   const ofWriter = measured('chunk.')
   return observeCalls(storage, measured(''), {

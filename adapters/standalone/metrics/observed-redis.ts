@@ -14,7 +14,7 @@ export class ObservedRedis extends Redis {
   override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
     const begun = performance.now()
     const end = (outcome: string): void =>
-      this.#metrics.redisCommand.observe({ command: command.name, outcome }, (performance.now() - begun) / 1000)
+      this.#metrics.redisCommand.record((performance.now() - begun) / 1000, command.name, outcome)
     command.promise.then(
       () => end('ok'),
       () => end('error'),

@@ -41,17 +41,20 @@ const FILES = new Map([
 
 /** Names the operation of a request. What no face knows is `other`, so that no stranger can make new names. */
 export function operationOf(method: string, path: string, mounts: Mounts): Operation {
-  const [found] = [...mounts]
-    .filter(([, mount]) => isUnder(path, mount))
-    .toSorted(([, one], [, other]) => other.length - one.length)
-  if (found === undefined) return { face: 'other', operation: 'other' }
-  const [face, mount] = found
+  let face: FaceName | null = null
+  let mount = ''
+  for (const [name, at] of mounts) {
+    if ((face !== null && at.length <= mount.length) || !isUnder(path, at)) continue
+    face = name
+    mount = at
+  }
+  if (face === null) return { face: 'other', operation: 'other' }
+  if (face === 'tus') return { face, operation: TUS.get(method) ?? 'other' }
   const rest = path.slice(mount.length).replace(/^\//, '').replace(/\/$/, '')
   return { face, operation: nameOf(face, method, rest) ?? (method === 'OPTIONS' ? 'options' : 'other') }
 }
 
-function nameOf(face: FaceName, method: string, rest: string): string | undefined {
-  if (face === 'tus') return TUS.get(method)
+function nameOf(face: 'json' | 'files', method: string, rest: string): string | undefined {
   const named = face === 'json' ? JSON_API : FILES
   return named.get(`${method} ${rest}`) ?? named.get(`${method} ${rest.replace(/^[^/]+/, ':id')}`)
 }
