@@ -95,6 +95,8 @@ export const EXPOSED_HEADERS: readonly string[] = [
   'X-Request-ID',
 ]
 
+const EXPOSED = EXPOSED_HEADERS.join(', ')
+
 /** How long a browser may remember a preflight's answer, seconds: none remembers for longer than a day. */
 const MAX_AGE_S = 86_400
 
@@ -151,7 +153,7 @@ export function preflightHeaders(options: CorsOptions, request: CorsRequest): Re
 export function corsHeaders(options: CorsOptions, request: CorsRequest): Record<string, string> {
   const origin = originHeaders(options, request.origin)
   if (origin['Access-Control-Allow-Origin'] === undefined) return origin
-  return { ...origin, 'Access-Control-Expose-Headers': EXPOSED_HEADERS.join(', ') }
+  return { ...origin, 'Access-Control-Expose-Headers': EXPOSED }
 }
 
 function originHeaders({ origins, credentials }: CorsOptions, origin: string | undefined): Record<string, string> {

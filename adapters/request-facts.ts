@@ -27,8 +27,9 @@ export function rememberFacts(raw: IncomingMessage, face: FaceName, path: string
 
 /** Remembers the upload that a request has created, by the address it is answered with. */
 export function rememberCreated(raw: IncomingMessage, { headers }: Pick<FaceReply, 'headers'>): void {
-  const [, location = ''] = Object.entries(headers).find(([name]) => name.toLowerCase() === 'location') ?? []
-  const path = location.replace(/[?#].*$/s, '')
+  const name = Object.keys(headers).find((one) => one.length === 'location'.length && one.toLowerCase() === 'location')
+  if (name === undefined) return
+  const path = (headers[name] ?? '').replace(/[?#].*$/s, '')
   const id = path.slice(path.lastIndexOf('/') + 1)
   if (ID.test(id)) known.set(raw, { ...known.get(raw), upload: id })
 }

@@ -25,5 +25,11 @@ export const WITHOUT_SECRETS: Pick<LoggerOptions, 'redact' | 'hooks'> = {
     ],
     censor: HIDDEN,
   },
-  hooks: { streamWrite: (line) => line.replaceAll(IN_QUERY, `$1${HIDDEN}`).replaceAll(UPLOAD_TOKEN, HIDDEN) },
+  hooks: { streamWrite: hideInLine },
+}
+
+/** Most lines hold nothing that could be one: they are looked through for one character and one word. */
+function hideInLine(line: string): string {
+  const queriesHidden = line.includes('=') ? line.replaceAll(IN_QUERY, `$1${HIDDEN}`) : line
+  return queriesHidden.includes('hfu1_') ? queriesHidden.replaceAll(UPLOAD_TOKEN, HIDDEN) : queriesHidden
 }
