@@ -1,9 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { truncate, writeFile } from 'node:fs/promises'
 import { chunkLength } from '../../src/grid.ts'
+import { nodeFiles } from '../../src/storage/file/file-layer.ts'
 import { FileStorage } from '../../src/storage/file/index.ts'
-import { decodeJournal, encodeJournal, type StoredChange } from '../../src/storage/file/journal-format.ts'
+import { encodeLines, type StoredChange } from '../../src/storage/file/journal-format.ts'
 import { Layout } from '../../src/storage/file/layout.ts'
+import { readBootId } from '../../src/storage/file/machine.ts'
 
 const MIB = 1024 ** 2
 const CHUNK = 5 * MIB
@@ -50,9 +52,8 @@ export async function prepareUpload(directory: string, size: number): Promise<Pr
     (_, number): StoredChange => ({ type: 'chunk', entry: { number, size: chunkSize, sha256, at } }),
   )
   const layout = new Layout(directory)
-  const { header } = decodeJournal(await readFile(layout.journal(id)))
-  if (header === null) throw new Error('The journal of a new upload has no header.')
-  await writeFile(layout.journal(id), encodeJournal(header, changes))
+  const header = { v: 1, id, boot: await readBootId(nodeFiles) } as const
+  await writeFile(layout.journal(id), encodeLines([header, ...changes]))
   await writeFile(layout.data(id), '')
   await truncate(layout.data(id), size - chunkLength(grid, last))
   return { upload: id, bytes: size, chunk: chunkSize }

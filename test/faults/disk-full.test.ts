@@ -43,8 +43,7 @@ const WHILE_COMPLETING: readonly (readonly [string, Full])[] = [
 const WHILE_CREATING: readonly (readonly [string, Full])[] = [
   ['the folder', { name: 'mkdir', path: /$/ }],
   ['the manifest', { name: 'writev', path: /\/manifest\.json$/ }],
-  ['the journal', { name: 'writev', path: /\/journal$/ }],
-  ['the name of the folder', { name: 'rename', path: /$/ }],
+  ['the journal', { name: 'open', path: /\/journal$/ }],
 ]
 
 /** A server whose disk can be made full, for one upload or for all. */

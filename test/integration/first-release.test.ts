@@ -10,7 +10,7 @@ import { holdfast } from '../../adapters/node/index.ts'
 import { createUploads, type SweepStep, type Uploads, type UploadsOptions } from '../../src/index.ts'
 import { RedisState } from '../../src/state/redis/index.ts'
 import { FileStorage } from '../../src/storage/file/index.ts'
-import { encodeLine } from '../../src/storage/file/journal-format.ts'
+import { encodeLines } from '../../src/storage/file/journal-format.ts'
 import { S3Storage } from '../../src/storage/s3/index.ts'
 import { sha256Of } from '../support/byte-source.ts'
 import { sharedVariables } from '../support/cluster.ts'
@@ -215,7 +215,7 @@ async function bump(path: string): Promise<void> {
 
 /** No type of this version has such a header. */
 function newerJournal(id: string): Buffer {
-  return encodeLine(JSON.parse(JSON.stringify({ v: 2, id, boot: 'x' })) as Parameters<typeof encodeLine>[0])
+  return encodeLines([JSON.parse(JSON.stringify({ v: 2, id, boot: 'x' })) as Parameters<typeof encodeLines>[0][number]])
 }
 
 describeWithRedis('the Redis of the first release', () => {

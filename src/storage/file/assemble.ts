@@ -34,7 +34,7 @@ export async function assembleUpload(folder: UploadFolder): Promise<void> {
     const isFirst = folder.fileless
     // Before it is tried: where it fails it may have happened all the same.
     folder.fileless = false
-    await layer.rename(data, file)
+    if ((await unlessMissing(layer.rename(data, file).then(() => true))) === null) throw lost(id)
     folder.recordless = isFirst
   } else if (standing === size) {
     // A writer that came too late may have begun the data file anew.
@@ -60,7 +60,7 @@ function mustBeComplete(upload: StoredUpload): number {
 /** Leaves the data file with exactly its bytes, synced unless nothing is. */
 async function makeWhole(folder: UploadFolder, path: string, size: number): Promise<void> {
   const { disk } = folder
-  if (disk.fsync === 'off' && (await disk.sizeOf(path)) === size) return
+  if (disk.fsync === 'off' && (isOwn(folder) || (await disk.sizeOf(path)) === size)) return
   const flags = size === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR
   const found = await unlessMissing(
     disk.withFile(path, flags, async (handle) => {
@@ -73,8 +73,18 @@ async function makeWhole(folder: UploadFolder, path: string, size: number): Prom
     }),
   )
   if (found !== null) return
-  const cause = new Error(`Upload ${folder.id} has neither data nor a finished file.`)
-  throw new UploadError('STORAGE_UNAVAILABLE', { cause })
+  throw lost(folder.id)
+}
+
+/** Whether this process has made the data file, and written no byte but those of the ledger, which is full. */
+function isOwn({ fileless, manifest, shared }: UploadFolder): boolean {
+  // While a length was not known there was no end to the last chunk; a part that was shared may have been the longer one.
+  return fileless && manifest !== null && manifest.size !== null && manifest.size > 0 && shared === null
+}
+
+function lost(id: string): UploadError {
+  const cause = new Error(`Upload ${id} has neither data nor a finished file.`)
+  return new UploadError('STORAGE_UNAVAILABLE', { cause })
 }
 
 function internal(message: string): UploadError {

@@ -1,53 +1,48 @@
 import type { Manifest } from '../../upload.ts'
-import { closeQuietly, hasCode, type LayerHandle, writeAll } from './file-layer.ts'
+import { closeQuietly, hasCode, type LayerHandle } from './file-layer.ts'
 import { forgetUpload, removeUploadFiles } from './forget.ts'
-import { encodeJournal } from './journal-format.ts'
 import { toJson } from './json.ts'
 import { readManifest } from './manifest.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
-/** Windows renames no folder with an open file in it. */
-const MOVES_OPEN_FILES = process.platform !== 'win32'
-
 /**
  * Writes an upload's folder. Returns false where the id exists.
  *
- * The folder is made under another name and gets its own by one rename, so a crash leaves it whole or not at all; what a
- * crash leaves under the other name is swept. Creations are synced with `chunk` only: otherwise a power cut may take an
- * upload of the last seconds with its bytes, which were not synced either, and the client begins anew.
+ * The manifest comes last, and only with it is the folder an upload: one that a kill, or a full disk, has cut off cannot be
+ * read. What there is then is nobody's; it is swept, and is not in the way of a repeated creation. The journal is empty
+ * until its first line, which brings the header with it.
+ *
+ * Creations are synced with `chunk` only: otherwise a power cut may take an upload of the last seconds with its bytes, which
+ * were not synced either, and the client begins anew.
  */
 export async function createUploadFolder(folder: UploadFolder, manifest: Manifest): Promise<boolean> {
-  const { disk } = folder
+  const { disk, id } = folder
   const { layer, layout } = disk
   const sync = disk.syncs('chunk')
-  const passing = layout.passing('new', manifest.id)
-  const header = { v: 1, id: manifest.id, boot: disk.boot } as const
-  await layer.mkdir(passing, { recursive: false })
+  const path = layout.upload(id)
+  try {
+    await layer.mkdir(path, { recursive: false })
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+    if ((await readManifest(disk, id)) !== null) return false
+    // What was left of a creation is no upload, and must not keep a repeated one from its id.
+    await forgetUpload(disk, id)
+    return await createUploadFolder(folder, manifest)
+  }
   let journal: LayerHandle | null = null
   try {
-    await disk.write(`${passing}/manifest.json`, toJson(manifest), sync)
     // It stays open: the lines of a small file come at once.
-    journal = await layer.open(`${passing}/journal`, 'w')
-    await writeAll(journal, [encodeJournal(header, [])], 0)
-    if (sync) await journal.sync()
-    if (!MOVES_OPEN_FILES) {
-      await closeQuietly(journal)
-      journal = null
-    }
-    if (sync) await disk.syncFolder(passing)
-    await layer.rename(passing, layout.upload(manifest.id))
+    journal = await layer.open(layout.journal(id), 'w')
+    await disk.write(layout.manifest(id), toJson(manifest), sync)
+    if (sync) await disk.syncFolder(path)
   } catch (error) {
     if (journal !== null) await closeQuietly(journal)
-    await removeUploadFiles(disk, passing).catch(() => {})
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error
-    if ((await readManifest(disk, manifest.id)) !== null) return false
-    // What a power cut left of a creation is no upload, and must not keep a repeated creation from its id.
-    await forgetUpload(disk, manifest.id)
-    return await createUploadFolder(folder, manifest)
+    await removeUploadFiles(disk, path).catch(() => {})
+    throw error
   }
   folder.manifest = manifest
   folder.fileless = true
-  folder.journal.begun(header, journal)
+  folder.journal.begun({ v: 1, id, boot: disk.boot }, journal)
   if (sync) await disk.syncFolder(layout.uploads)
   return true
 }

@@ -11,7 +11,7 @@ import { UPLOAD_FILES } from './layout.ts'
  */
 export async function forgetUpload(disk: Disk, id: string): Promise<void> {
   const { layer, layout } = disk
-  const gone = layout.passing('gone', id)
+  const gone = layout.gone(id)
   const renamed = await unlessMissing(layer.rename(layout.upload(id), gone).then(() => true))
   if (renamed === null) return
   if (disk.fsync !== 'off') await disk.syncFolder(layout.uploads)

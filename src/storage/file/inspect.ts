@@ -96,7 +96,7 @@ export async function inspectUpload(directory: string, id: string): Promise<Insp
       bytes: content.length,
       lines: changes.length + (header === null ? 0 : 1),
       tornBytes: content.length - end,
-      trusted: header?.boot === disk.boot,
+      trusted: content.length === 0 || header?.boot === disk.boot,
     },
     data: await onDisk(disk, layout.data(uploadId)),
     file: await onDisk(disk, layout.file(manifest.fileId)),

@@ -32,21 +32,14 @@ const PREFIX = /^[0-9a-f]{8} [0-9a-f]{8} $/
 const PREFIX_BYTES = 18
 const NEWLINE = 0x0a
 
-/** One line: `<length hex8> <crc32 hex8> <json>\n`, where length and CRC are those of the JSON's bytes. */
-export function encodeLine(value: JournalHeader | StoredChange): Buffer {
-  const json = JSON.stringify(value)
-  const length = Buffer.byteLength(json)
-  const line = Buffer.allocUnsafe(PREFIX_BYTES + length + 1)
-  line.write(json, PREFIX_BYTES)
-  const payload = line.subarray(PREFIX_BYTES, PREFIX_BYTES + length)
-  line.write(`${hex8(length)} ${hex8(crc32(payload))} `, 'latin1')
-  line[PREFIX_BYTES + length] = NEWLINE
-  return line
+/** Lines, each `<length hex8> <crc32 hex8> <json>\n`, where length and CRC are those of the JSON's bytes. A journal begins with its header. */
+export function encodeLines(values: readonly (JournalHeader | StoredChange)[]): Buffer {
+  return Buffer.from(values.map(lineOf).join(''))
 }
 
-/** A whole journal. */
-export function encodeJournal(header: JournalHeader, changes: readonly StoredChange[]): Buffer {
-  return Buffer.concat([encodeLine(header), ...changes.map(encodeLine)])
+function lineOf(value: JournalHeader | StoredChange): string {
+  const json = JSON.stringify(value)
+  return `${hex8(Buffer.byteLength(json))} ${hex8(crc32(json))} ${json}\n`
 }
 
 /**

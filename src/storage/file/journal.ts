@@ -4,8 +4,7 @@ import type { Disk } from './disk.ts'
 import { closeQuietly, type LayerHandle, writeAll } from './file-layer.ts'
 import {
   decodeJournal,
-  encodeJournal,
-  encodeLine,
+  encodeLines,
   type JournalContents,
   type JournalHeader,
   type StoredChange,
@@ -44,6 +43,8 @@ export class Journal implements Closable {
   /** Bytes of whole lines; null until this process has looked at the file. */
   #end: number | null = null
   #header: JournalHeader | null = null
+  /** The file is empty: its first line brings the header with it. */
+  #blank = false
   /** What the whole lines say; null where they are too many to remember, or not known. */
   #changes: readonly StoredChange[] | null = null
   #closed: Exclude<UploadStatus, 'initiated' | 'uploading'> | null = null
@@ -61,14 +62,15 @@ export class Journal implements Closable {
     this.#path = disk.layout.journal(id)
   }
 
-  /** This process has just made it, with no line but the header, and it may still be open. */
-  begun(header: JournalHeader, handle: LayerHandle | null): void {
-    this.#end = encodeJournal(header, []).length
+  /** This process has just made it, empty and open; it will begin with this header. */
+  begun(header: JournalHeader, handle: LayerHandle): void {
+    this.#end = 0
+    this.#blank = true
     this.#header = header
     this.#changes = []
     this.#mayHaveNew = false
     this.#handle = handle
-    if (handle !== null) this.#disk.openJournals.keep(this)
+    this.#disk.openJournals.keep(this)
   }
 
   /** What it says, where this process, which alone writes it, knows that without reading it. */
@@ -151,7 +153,8 @@ export class Journal implements Closable {
     const end = this.#end ?? 0
     const known = this.#changes
     this.#changes = null
-    const content = Buffer.concat(lines.map(({ change }) => encodeLine(change)))
+    const changes = lines.map(({ change }) => change)
+    const content = encodeLines(this.#blank && this.#header !== null ? [this.#header, ...changes] : changes)
     const handle = (this.#handle ??= await this.#disk.layer.open(this.#path, 'r+'))
     try {
       this.#torn = true
@@ -162,8 +165,9 @@ export class Journal implements Closable {
         this.#unsynced = false
       }
       this.#torn = false
+      this.#blank = false
       this.#end = end + content.length
-      this.#changes = known === null ? null : few([...known, ...lines.map(({ change }) => change)])
+      this.#changes = known === null ? null : few([...known, ...changes])
     } catch (error) {
       await handle.truncate(end).then(
         () => {
@@ -175,7 +179,7 @@ export class Journal implements Closable {
       throw error
     }
     // After an end hardly anything comes.
-    if (lines.some(({ change }) => change.type === 'ended')) await this.#close()
+    if (changes.some(({ type }) => type === 'ended')) await this.#close()
     else this.#disk.openJournals.keep(this)
   }
 
@@ -196,6 +200,7 @@ export class Journal implements Closable {
   }
 
   async #read(): Promise<JournalContents> {
+    if (this.#blank) return { header: this.#header, changes: [], end: 0 }
     const file = await this.#disk.read(this.#path)
     const bytes = file ?? Buffer.alloc(0)
     const contents = decodeJournal(this.#end === null ? bytes : bytes.subarray(0, this.#end))
@@ -228,7 +233,7 @@ export class Journal implements Closable {
   async #rewrite(changes: readonly StoredChange[], boot: string): Promise<void> {
     const { layer, layout, fsync } = this.#disk
     const header: JournalHeader = { v: 1, id: this.#id, boot }
-    const content = encodeJournal(header, changes)
+    const content = encodeLines([header, ...changes])
     const sync = fsync !== 'off'
     // One fixed name: the queue lets only one of these run, and a leftover is written over.
     this.#mayHaveNew = true
@@ -239,6 +244,7 @@ export class Journal implements Closable {
     // Until it is known which of the two stands, nothing of either is: the next line goes to the end of what is found.
     this.#end = null
     this.#header = null
+    this.#blank = false
     await layer.rename(layout.newJournal(this.#id), this.#path)
     this.#mayHaveNew = false
     this.#end = content.length

@@ -8,7 +8,7 @@ export function isId(value: string): boolean {
   return ID.test(value)
 }
 
-/** Names of folders on their way in or out of `uploads/`. */
+/** Names of folders on their way out of `uploads/`, and of such as were once on their way in. */
 export const PASSING_FOLDER = /^\.(?:new|gone)-[0-9a-f-]{36}-[0-9a-f]{8}$/
 /** Names of files that are written before they are renamed or linked to their place. */
 export const TEMPORARY_FILE = /^\.[0-9a-z.-]{5,80}-[0-9a-f]{8}\.tmp$/
@@ -86,8 +86,8 @@ export class Layout {
     return join(this.claims, `${createHash('sha256').update(key).digest('hex')}.json`)
   }
 
-  /** A folder that is about to become an upload's, or no longer is. */
-  passing(kind: 'new' | 'gone', id: string): string {
-    return this.upload(`.${kind}-${id}-${randomName()}`)
+  /** A folder that is an upload's no longer. */
+  gone(id: string): string {
+    return this.upload(`.gone-${id}-${randomName()}`)
   }
 }

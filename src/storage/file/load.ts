@@ -21,7 +21,9 @@ export async function loadUpload(folder: UploadFolder): Promise<StoredUpload | n
     const stored = replay(manifest, changes)
     // To be completing with a chunk missing would be to wait for ever, however it came to that.
     const stuck = stored.status === 'completing' && !stored.ledger.isFull(gridOf(stored))
-    const trusted = header?.boot === folder.disk.boot && !folder.doubtful && !stuck
+    // One that was made and never written claims nothing; its first line writes it anew.
+    const isBlank = header === null && changes.length === 0
+    const trusted = (isBlank || header?.boot === folder.disk.boot) && !folder.doubtful && !stuck
     if (trusted || (await isBeyondDoubt(folder, stored))) return { result: stored }
     const renew = (folder.doubtful || header?.boot === '') && !folder.disk.readOnly
     const proven = await proveUpload(folder, stored, renew)

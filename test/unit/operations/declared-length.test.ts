@@ -1,8 +1,10 @@
-import { appendFile, readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import type { Uploads } from '../../../src/index.ts'
-import { encodeLine } from '../../../src/storage/file/journal-format.ts'
+import { nodeFiles } from '../../../src/storage/file/file-layer.ts'
+import { encodeLines } from '../../../src/storage/file/journal-format.ts'
+import { readBootId } from '../../../src/storage/file/machine.ts'
 import {
   append,
   beginPut,
@@ -157,8 +159,12 @@ describe('a deferred length', () => {
     const id = await create(opened.uploads, null)
     await opened.uploads.close()
     const entry = { number: 5, size: 100, sha256: '0'.repeat(64), at: 1000 }
-    const lines = [encodeLine({ type: 'length', size: 200, at: 1000 }), encodeLine({ type: 'chunk', entry })]
-    await appendFile(join(opened.directory, 'uploads', id, 'journal'), Buffer.concat(lines))
+    const lines = encodeLines([
+      { v: 1, id, boot: await readBootId(nodeFiles) },
+      { type: 'length', size: 200, at: 1000 },
+      { type: 'chunk', entry },
+    ])
+    await writeFile(join(opened.directory, 'uploads', id, 'journal'), lines)
 
     const again = await restart(opened)
     expect(await again.progress(id, CALLER)).toMatchObject({ totalSize: 200, uploadedBytes: 0 })

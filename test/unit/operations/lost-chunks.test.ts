@@ -6,7 +6,7 @@ import { MemoryState, type Uploads } from '../../../src/index.ts'
 import { createContext } from '../../../src/operations/create-context.ts'
 import { keepDigest } from '../../../src/operations/keep-digest.ts'
 import { FileStorage } from '../../../src/storage/file/index.ts'
-import { encodeLine } from '../../../src/storage/file/journal-format.ts'
+import { encodeLines } from '../../../src/storage/file/journal-format.ts'
 import type { CallFault, LayerCall } from '../../support/fault-layer.ts'
 import {
   append,
@@ -183,7 +183,7 @@ describe('a chunk that storage turns out to have lost', () => {
     await put(uploads, id, 0)
     await put(uploads, id, 2)
     await uploads.close()
-    await appendFile(join(directory, 'uploads', id, 'journal'), encodeLine({ type: 'completing' }))
+    await appendFile(join(directory, 'uploads', id, 'journal'), encodeLines([{ type: 'completing' }]))
 
     const { uploads: again } = await openUploads({}, { directory })
     await expectHealed(again, directory, id, 1, 3)

@@ -42,12 +42,12 @@ it('a small file is stored and finished by few calls, and without reading what w
   expect(calls).not.toContain('readFile')
   // Each is a journey to another thread and back, and costs more there and here than what is done on it.
   const expected = [
-    // The folder with its manifest and its journal, which stays open, gets its name.
-    'mkdir open writev close open writev rename',
+    // The folder, the journal, which stays open, and the manifest.
+    'mkdir open open writev close',
     // The bytes, and the line that says so.
     'open writev writev close',
     // `completing`, and the bytes get their name.
-    'writev stat rename',
+    'writev rename',
     // The file's record, and `uploaded`.
     'open writev close writev close',
   ]

@@ -2,7 +2,7 @@ import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FileStorage, inspectUpload } from '../../../../src/storage/file/index.ts'
-import { decodeJournal, encodeJournal, encodeLine } from '../../../../src/storage/file/journal-format.ts'
+import { decodeJournal, encodeLines } from '../../../../src/storage/file/journal-format.ts'
 import {
   mustLoad,
   putChunk,
@@ -26,7 +26,7 @@ async function setUp() {
   const upload = await mustLoad(storage, manifest.id)
   await putChunk(storage, upload, bytes, 1)
   const folder = join(directory, 'uploads', manifest.id)
-  await appendFile(join(folder, 'journal'), encodeLine({ type: 'tail', tail: tailOf(0, bytes.subarray(0, 20)) }))
+  await appendFile(join(folder, 'journal'), encodeLines([{ type: 'tail', tail: tailOf(0, bytes.subarray(0, 20)) }]))
   return { directory, storage, manifest, folder }
 }
 
@@ -93,7 +93,7 @@ describe('inspectUpload', () => {
     const { directory, storage, manifest, folder } = await setUp()
     await storage.close()
     const { changes } = decodeJournal(await readFile(join(folder, 'journal')))
-    await writeFile(join(folder, 'journal'), encodeJournal({ v: 1, id: manifest.id, boot }, changes))
+    await writeFile(join(folder, 'journal'), encodeLines([{ v: 1, id: manifest.id, boot }, ...changes]))
     const before = await snapshot(directory)
     expect((await inspectUpload(directory, manifest.id))?.journal).toMatchObject({ trusted: false })
     expect(await snapshot(directory)).toEqual(before)

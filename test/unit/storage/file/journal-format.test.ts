@@ -2,8 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   decodeJournal,
-  encodeJournal,
-  encodeLine,
+  encodeLines,
   type JournalHeader,
   type StoredChange,
 } from '../../../../src/storage/file/journal-format.ts'
@@ -39,7 +38,7 @@ describe('a journal', () => {
   it('is read as it was written', () => {
     fc.assert(
       fc.property(changes, (lines) => {
-        const bytes = encodeJournal(header, lines)
+        const bytes = encodeLines([header, ...lines])
         const read = decodeJournal(bytes)
         expect(read).toEqual({ header, changes: JSON.parse(JSON.stringify(lines)), end: bytes.length })
       }),
@@ -49,7 +48,7 @@ describe('a journal', () => {
   it('keeps exactly its whole lines when it is cut at any byte of the last two', () => {
     fc.assert(
       fc.property(changes, (lines) => {
-        const whole = encodeJournal(header, lines)
+        const whole = encodeLines([header, ...lines])
         const ends = lineEnds(lines)
         for (let cut = ends.at(-3) ?? 0; cut < whole.length; cut += 1) {
           const { end, changes: kept } = decodeJournal(whole.subarray(0, cut))
@@ -67,7 +66,7 @@ describe('a journal', () => {
         const ends = lineEnds(lines)
         const from = ends.at(-3) ?? 0
         const middle = ends.at(-2) ?? 0
-        const whole = encodeJournal(header, lines)
+        const whole = encodeLines([header, ...lines])
         for (let at = from; at < whole.length; at += 1) {
           const flipped = Buffer.from(whole)
           flipped[at] = (whole[at] ?? 0) ^ flip
@@ -79,7 +78,7 @@ describe('a journal', () => {
   })
 
   it('keeps the first line also where nothing follows, and nothing where that is torn', () => {
-    const first = encodeLine(header)
+    const first = encodeLines([header])
     expect(decodeJournal(first)).toEqual({ header, changes: [], end: first.length })
     for (const bytes of [first.subarray(0, -1), Buffer.alloc(0), Buffer.alloc(500), Buffer.from('x'.repeat(99))]) {
       expect(decodeJournal(bytes)).toEqual({ header: null, changes: [], end: 0 })
@@ -87,24 +86,28 @@ describe('a journal', () => {
   })
 
   it('ends where a line is whole and no JSON', () => {
-    const bytes = Buffer.concat([encodeLine(header), Buffer.from('00000001 8cdc1683 {\n')])
-    expect(decodeJournal(bytes).end).toBe(encodeLine(header).length)
+    const bytes = Buffer.concat([encodeLines([header]), Buffer.from('00000001 8cdc1683 {\n')])
+    expect(decodeJournal(bytes).end).toBe(encodeLines([header]).length)
   })
 
   it('is refused when a newer version wrote it', () => {
     const line = (value: object) => {
       const known: JournalHeader & object = Object.assign({ ...header }, value)
-      return encodeLine(known)
+      return encodeLines([known])
     }
     expect(() => decodeJournal(line({ v: 2 }))).toThrow(/has version 2, and this Holdfast knows version 1: run /)
-    expect(() => decodeJournal(Buffer.concat([encodeLine(header), line({ type: 'merged' })]))).toThrow(/does not know/)
-    expect(() => decodeJournal(Buffer.concat([encodeLine(header), line({ type: 'chunk' })]))).toThrow(/does not know/)
+    expect(() => decodeJournal(Buffer.concat([encodeLines([header]), line({ type: 'merged' })]))).toThrow(
+      /does not know/,
+    )
+    expect(() => decodeJournal(Buffer.concat([encodeLines([header]), line({ type: 'chunk' })]))).toThrow(
+      /does not know/,
+    )
   })
 })
 
 /** Where each line ends, the header's first. */
 function lineEnds(lines: readonly StoredChange[]): number[] {
-  const ends = [encodeLine(header).length]
-  for (const line of lines) ends.push((ends.at(-1) ?? 0) + encodeLine(line).length)
+  const ends = [encodeLines([header]).length]
+  for (const line of lines) ends.push((ends.at(-1) ?? 0) + encodeLines([line]).length)
   return ends
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Disk, type Fsync } from '../../../../src/storage/file/disk.ts'
 import { Journal } from '../../../../src/storage/file/journal.ts'
-import { decodeJournal, encodeJournal, type StoredChange } from '../../../../src/storage/file/journal-format.ts'
+import { decodeJournal, encodeLines, type StoredChange } from '../../../../src/storage/file/journal-format.ts'
 import { Layout } from '../../../../src/storage/file/layout.ts'
 import { Random, runSeed } from '../../../support/byte-source.ts'
 import { FaultLayer } from '../../../support/fault-layer.ts'
@@ -16,7 +16,7 @@ async function setUp(fsync: Fsync = 'complete') {
   const files = new FaultyFiles(memory)
   const disk = new Disk(files, new Layout('/data'), fsync, 'boot-1')
   await memory.mkdir(disk.layout.upload(id), { recursive: true })
-  await disk.write(path, encodeJournal({ v: 1, id, boot: 'boot-1' }, []), true)
+  await disk.write(path, encodeLines([{ v: 1, id, boot: 'boot-1' }]), true)
   const written = async () => decodeJournal(await memory.readFile(path))
   const readAnew = () => new Journal(disk, id).revise(async ({ changes }) => ({ result: changes }))
   return { memory, files, disk, journal: new Journal(disk, id), written, readAnew }
@@ -133,7 +133,7 @@ describe('appending', () => {
 
   it('refuses the journal of another upload', async () => {
     const { disk, journal } = await setUp()
-    await disk.write(path, encodeJournal({ v: 1, id: 'other', boot: 'boot-1' }, []), true)
+    await disk.write(path, encodeLines([{ v: 1, id: 'other', boot: 'boot-1' }]), true)
     await expect(journal.append(chunk(0), false)).rejects.toThrow(/another upload/)
   })
 })
@@ -187,6 +187,42 @@ describe('an end', () => {
     const { journal, disk } = await setUp()
     await journal.append({ type: 'ended', status: 'failed', at: 1 }, true)
     await expect(new Journal(disk, id).append(chunk(0), false)).rejects.toMatchObject({ code: 'UPLOAD_FAILED' })
+  })
+})
+
+describe('a journal that was just made', () => {
+  const header = { v: 1, id, boot: 'boot-1' } as const
+
+  async function justMade() {
+    const made = await setUp()
+    const { files, journal, memory } = made
+    journal.begun(header, await files.open(path, 'w'))
+    expect(await memory.readFile(path)).toHaveLength(0)
+    return made
+  }
+
+  it('gets its header with its first line, by one write', async () => {
+    const { journal, files, written } = await justMade()
+    const before = files.count('writev')
+    await journal.append(chunk(0), false)
+    expect(files.count('writev') - before).toBe(1)
+    await journal.append(chunk(1), false)
+    expect(await written()).toMatchObject({ header, changes: [chunk(0), chunk(1)] })
+  })
+
+  it('gets it all the same where the first line failed, or where it is replaced before', async () => {
+    const failed = await justMade()
+    failed.files.fault = ({ name }) => (name === 'writev' || name === 'truncate' ? systemError('ENOSPC') : undefined)
+    await expect(failed.journal.append(chunk(0), false)).rejects.toMatchObject({ code: 'ENOSPC' })
+    failed.files.fault = () => undefined
+    expect(failed.journal.known).toBeNull()
+    await failed.journal.append(chunk(1), true)
+    expect(await failed.written()).toMatchObject({ header, changes: [chunk(1)] })
+
+    const replaced = await justMade()
+    await replaced.journal.distrust()
+    await replaced.journal.append(chunk(0), false)
+    expect(await replaced.written()).toMatchObject({ header: { boot: '' }, changes: [chunk(0)] })
   })
 })
 
@@ -282,7 +318,7 @@ describe('what is known without reading', () => {
     const random = new Random(runSeed())
     const { files, disk, readAnew } = await setUp()
     const journal = new Journal(disk, id)
-    journal.begun({ v: 1, id, boot: 'boot-1' }, null)
+    journal.begun({ v: 1, id, boot: 'boot-1' }, await files.open(path, 'w'))
     let times = 0
     for (let number = 0; number < 300; number += 1) {
       const failing = random.pick([null, null, 'writev', 'datasync', 'truncate', 'rename', 'close'] as const)

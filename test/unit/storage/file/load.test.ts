@@ -206,6 +206,28 @@ describe('after an fsync of the bytes has failed', () => {
   })
 })
 
+describe('an upload that was made, and has no line yet', () => {
+  it('is loaded by a next process without a write, and takes its first line', async () => {
+    const memory = new MemoryFiles()
+    const first = await openOn(memory)
+    const manifest = testManifest()
+    await first.create(manifest)
+    const killed = memory.kill()
+    const files = new FaultyFiles(killed)
+    const next = await openOn(files)
+    const before = files.count('writev')
+    const upload = await mustLoad(next, manifest.id)
+    expect(upload.status).toBe('initiated')
+    expect(files.count('writev')).toBe(before)
+    for (const n of [0, 1, 2]) await putChunk(next, upload, bytes, n)
+    const third = new FaultyFiles(killed.kill())
+    const last = await openOn(third)
+    expect((await mustLoad(last, manifest.id)).ledger.durableBytes).toBe(250)
+    // It is trusted: the header says by which boot it was written.
+    expect(third.count('read')).toBe(0)
+  })
+})
+
 describe('a journal that was written under strange circumstances', () => {
   it('is read though a line in it contradicts those before', async () => {
     const { storage, manifest } = await setUp()
