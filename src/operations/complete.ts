@@ -153,7 +153,7 @@ async function completeUnderLock(context: Context, id: string): Promise<Upload> 
   try {
     const upload = await fresh(context, id)
     if (upload.status === 'uploaded') return upload
-    return await makeFile(context, await fillFinal(context, upload, lock, asked.signal), lock)
+    return await makeFile(context, await fillFinal(context, upload, lock, asked), lock)
   } catch (error) {
     // Storage has found that it does not hold what it had confirmed (a failed fsync): what is remembered here is not to
     // be repeated, and a merge would keep it.

@@ -38,17 +38,19 @@ interface Filling {
  * at any point, what was recorded stays, and whoever comes next goes on. What was copied and not recorded is copied again:
  * the same bytes.
  *
- * `asked` aborts when somebody wants the lock: the chunks under way are recorded, and it is given back.
+ * The signal of `asking` aborts when somebody wants the lock: the chunks under way are recorded, and it is given back. It is
+ * made when it is read, which is dear beside a small file.
  * @throws UploadError `UPLOAD_FAILED` where a part is gone: the file can never be made
  */
 export async function fillFinal(
   context: Context,
   upload: Upload,
   lock: UploadLock,
-  asked: AbortSignal,
+  asking: Pick<AbortController, 'signal'>,
 ): Promise<Upload> {
   const parts = partsOf(upload)
   if (parts === null || upload.ledger.isFull(gridOf(upload))) return upload
+  const asked = asking.signal
   try {
     const uploads = await pinned(context, parts)
     await context.bodies.runInPlace(asked, (place) =>

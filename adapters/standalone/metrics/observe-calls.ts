@@ -9,14 +9,14 @@ export function observeCalls<T extends object>(target: T, listener: CallListener
   const observed = new Map<PropertyKey, (...args: unknown[]) => unknown>()
   return new Proxy(target, {
     get: (_target, name) => {
+      const known = observed.get(name)
+      if (known !== undefined) return known
       const value: unknown = Reflect.get(name in replaced ? replaced : target, name)
       if (typeof value !== 'function') return value
-      let call = observed.get(name)
-      if (call === undefined) {
-        // On the object itself: private fields are not the proxy's.
-        call = (...args) => observeCall(String(name), () => Reflect.apply(value, target, args), listener)
-        observed.set(name, call)
-      }
+      // On the object itself: private fields are not the proxy's.
+      const call = (...args: unknown[]): unknown =>
+        observeCall(String(name), () => Reflect.apply(value, target, args), listener)
+      observed.set(name, call)
       return call
     },
   })
