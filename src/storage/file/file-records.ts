@@ -1,6 +1,7 @@
 import { type Deliveries, owedIn, owedTo, readDeliveries, type Receiver, settled } from '../../deliveries.ts'
 import type { FileRecord, FileRepository, OwedFile } from '../../files.ts'
 import { mustKnowVersion } from '../format-version.ts'
+import { Recent } from '../recent.ts'
 import type { Disk } from './disk.ts'
 import { isCount, isObject, isStringOrNull, parseJson, toJson } from './json.ts'
 import { isId } from './layout.ts'
@@ -9,6 +10,9 @@ import { storageError } from './storage-error.ts'
 
 /** Version of the format. */
 const VERSION = 1
+
+/** Records that are remembered: whoever completes an upload asks for its file as soon as the record is written. */
+const REMEMBERED = 64
 
 /** What a record has beside the file's. */
 interface Unchecked {
@@ -28,6 +32,10 @@ export class FileRecords implements FileRepository {
   readonly #isFirst: (file: FileRecord) => boolean
   /** What is being changed, by id: one change after the other, as each begins with what stands. */
   readonly #changes = new Map<string, Promise<unknown>>()
+  /** What this process has written last. It owns the directory: nobody else writes there. */
+  readonly #recent = new Recent<string, FileRecord>(REMEMBERED)
+  /** How many records were taken away: what was written meanwhile may have been among them. */
+  #removals = 0
 
   /**
    * `disk` gives the directory while it is open, and throws otherwise. `isFirst`: whether none can stand of a file whose
@@ -49,7 +57,20 @@ export class FileRecords implements FileRepository {
   }
 
   async get(fileId: string): Promise<FileRecord | null> {
-    return (await this.#read(fileId))?.file ?? null
+    const known = this.#recent.get(fileId)
+    if (known === undefined) return (await this.#read(fileId))?.file ?? null
+    this.#disk()
+    return known
+  }
+
+  remembers(fileId: string): boolean {
+    return this.#recent.get(fileId) !== undefined
+  }
+
+  /** The record is gone from the disk, or may be. */
+  removed(fileId: string): void {
+    this.#removals += 1
+    this.#recent.delete(fileId)
   }
 
   async owed(fileId: string): Promise<OwedFile | null> {
@@ -70,7 +91,7 @@ export class FileRecords implements FileRepository {
   async remove(fileId: string): Promise<void> {
     if (!isId(fileId)) return
     await this.#run(async (disk) => {
-      await disk.remove(disk.layout.fileRecord(fileId))
+      await disk.remove(disk.layout.fileRecord(fileId)).finally(() => this.removed(fileId))
       if (disk.fsync !== 'off') await disk.syncFolder(disk.layout.files)
     })
   }
@@ -99,7 +120,11 @@ export class FileRecords implements FileRepository {
         if (next === null) return
         const { file, deliveries } = next
         const content = toJson({ version: VERSION, ...file, ...(deliveries === undefined ? {} : { deliveries }) })
+        // Until it is known how that went, what stands is looked up.
+        this.#recent.delete(fileId)
+        const removals = this.#removals
         await this.#run((disk) => (isFirst ? writeFirst : replace)(disk, fileId, content))
+        if (removals === this.#removals) this.#recent.set(fileId, file)
       })
     this.#changes.set(fileId, mine)
     try {

@@ -2,7 +2,6 @@ import { constants } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type ErrorCode, UploadError } from '../../errors.ts'
-import type { FileRepository } from '../../files.ts'
 import { type GridLimits, isChunkNumber } from '../../grid.ts'
 import { gridOf, goneError, isGone, isOpen, type Manifest, type StoredUpload } from '../../upload.ts'
 import type { ChunkEntry } from '../../ledger.ts'
@@ -36,7 +35,7 @@ import { findLeftovers } from './leftovers.ts'
 import { discardUpload, hasBytes } from './removal.ts'
 import { readSecret } from './secret.ts'
 import { storageError } from './storage-error.ts'
-import { UploadFolders } from './upload-folder.ts'
+import { type UploadFolder, UploadFolders } from './upload-folder.ts'
 
 /** Options of {@link FileStorage}. */
 export interface FileStorageOptions {
@@ -70,7 +69,7 @@ export class FileStorage implements Storage {
   readonly limits: GridLimits
   readonly holdsChunks = false
   readonly readsUnfinished = true
-  readonly files: FileRepository
+  readonly files: FileRecords
   readonly #layer: FileLayer
   readonly #layout: Layout
   readonly #fsync: Fsync
@@ -175,9 +174,11 @@ export class FileStorage implements Storage {
   }
 
   async discard(upload: StoredUpload): Promise<void> {
-    const { id } = upload.manifest
+    const { id, fileId } = upload.manifest
     if (!isId(id)) return
-    await this.#run(({ folders }) => folders.use(id, (folder) => folder.exclusive(() => discardUpload(folder))))
+    const discard = (folder: UploadFolder): Promise<void> =>
+      discardUpload(folder).finally(() => this.files.removed(fileId))
+    await this.#run(({ folders }) => folders.use(id, (folder) => folder.exclusive(() => discard(folder))))
   }
 
   async hasBytes(upload: StoredUpload): Promise<boolean> {

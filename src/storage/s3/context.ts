@@ -10,7 +10,7 @@ import { type Place, readManifest } from './manifest.ts'
 import { Multipart } from './multipart.ts'
 import type { ResolvedS3Options } from './options.ts'
 import type { PackedChunks } from './packed-chunks.ts'
-import { Recent } from './recent.ts'
+import { Recent } from '../recent.ts'
 import { systemClock } from './retry.ts'
 
 /** How many uploads something is remembered of. Only ever caches. */

@@ -6,7 +6,7 @@ import type { Document, Documents } from './documents.ts'
 import { isCount, isObject, isStringOrNull } from './json.ts'
 import type { Keys } from './keys.ts'
 import { isGoneStatus, isJsonObject } from './manifest.ts'
-import { Recent } from './recent.ts'
+import { Recent } from '../recent.ts'
 
 /** How an upload ended. One object for each upload, so that exactly one end wins, whatever two nodes believe. */
 export interface End {

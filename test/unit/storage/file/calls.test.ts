@@ -34,6 +34,7 @@ async function callsOfSmallFile(fsync: Fsync): Promise<string[]> {
   await storage.assemble(upload)
   await storage.files.put(recordOf(upload.manifest))
   await storage.record(manifest.id, { type: 'ended', status: 'uploaded', at: 1 })
+  await storage.files.get(manifest.fileId)
   return [...created, ...files.operations.slice(before)].map(({ name }) => name)
 }
 
