@@ -6,6 +6,8 @@ import { HashThread } from './hash-thread.ts'
 
 /** How many files are read back at once. */
 const PARALLEL = 2
+/** Bytes of a file that the thread reads before others have their turn. */
+const STRETCH_BYTES = 8 * 1024 * 1024
 /** How many uploads are remembered; another is read from its beginning. */
 const CAPACITY = 10_000
 
@@ -15,6 +17,8 @@ export interface DigestSource {
   find(id: string): Promise<StoredUpload | null>
   /** Its durable bytes. */
   read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer>
+  /** The files that they are or may be in, which the thread reads by itself; none where they lie in no file. */
+  paths(upload: StoredUpload): readonly string[]
   /** Takes the SHA-256 (hex) of the whole file. */
   keep(id: string, sha256: string): Promise<void>
   onError(error: unknown, where: string): void
@@ -178,13 +182,34 @@ export class Digests {
     const grid = gridOf(upload)
     const from = chunkStart(grid, follower.chunks)
     const end = upload.size === null ? chunkStart(grid, run) : Math.min(chunkStart(grid, run), upload.size)
-    for await (const buffer of this.#source.read(upload, from, end)) {
+    const at = await this.#readInThread(id, follower, upload, from, end)
+    if (this.#dropped(id, follower)) return
+    // What the thread cannot read is read by storage, which can say why.
+    for await (const buffer of at < end ? this.#source.read(upload, at, end) : []) {
       if (this.#dropped(id, follower)) return
       await follower.hash.update(buffer)
     }
     for (let number = follower.chunks; number < run; number += 1) {
       follower.cover(upload.ledger.chunks.get(number)?.sha256 ?? '')
     }
+  }
+
+  /** Has the thread read bytes `[start, end)` as far as they lie in a file. Returns how far that is. */
+  async #readInThread(
+    id: string,
+    follower: Follower,
+    upload: StoredUpload,
+    start: number,
+    end: number,
+  ): Promise<number> {
+    const paths = this.#source.paths(upload)
+    let at = start
+    while (paths.length > 0 && at < end && !this.#dropped(id, follower)) {
+      const stretch = Math.min(end, at + STRETCH_BYTES)
+      at = await follower.hash.read(paths, at, stretch)
+      if (at < stretch) break
+    }
+    return at
   }
 
   #dropped(id: string, follower: Follower): boolean {

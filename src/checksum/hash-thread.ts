@@ -3,16 +3,20 @@ import { HashRing } from './hash-ring.ts'
 
 /** Buffers on their way to the thread and not hashed yet; more would only cost memory. */
 const IN_FLIGHT = 4
+/** Bytes of a file that are read at a time: they stay where the core has them at hand. */
+const PIECE_BYTES = 256 * 1024
 
 /**
  * What runs in the thread. A text and not a module: it is the same under a bundler, in tests and compiled.
- * In: `update` hashes a buffer, `feed` a stretch of the ring; `mark` remembers the hash as it is, `settle` forgets what was
- * remembered before, `back` goes back; `digest` asks for the digest, `drop` forgets. Out, for `update` and `digest`:
- * `{ id, sha256? }`.
+ * In: `update` hashes a buffer, `feed` a stretch of the ring, `read` a stretch of the first file that is there; `mark` remembers
+ * the hash as it is, `settle` forgets what was remembered before, `back` goes back; `digest` asks for the digest, `drop`
+ * forgets. Out, for `update`, `read` and `digest`: `{ id, at?, sha256? }`, with how far a file was hashed.
  */
 const SCRIPT = `
 const { parentPort, workerData } = require('node:worker_threads')
 const { createHash } = require('node:crypto')
+const { closeSync, openSync, readSync } = require('node:fs')
+const piece = Buffer.allocUnsafeSlow(${PIECE_BYTES})
 const ring = new Uint8Array(workerData.bytes)
 const done = new Int32Array(workerData.done)
 const hashes = new Map()
@@ -20,6 +24,14 @@ const stateOf = (id) => {
   let state = hashes.get(id)
   if (state === undefined) hashes.set(id, (state = { hash: createHash('sha256'), marks: new Map() }))
   return state
+}
+const openFirst = (paths) => {
+  for (const path of paths) {
+    try {
+      return openSync(path, 'r')
+    } catch {}
+  }
+  return null
 }
 const actions = {
   update({ id, buffer }) {
@@ -32,6 +44,21 @@ const actions = {
     hash.update(ring.subarray(at, at + first))
     if (first < length) hash.update(ring.subarray(0, length - first))
     Atomics.add(done, 0, length)
+  },
+  read({ id, paths, start, end }) {
+    const { hash } = stateOf(id)
+    let at = start
+    const file = openFirst(paths)
+    if (file !== null) {
+      try {
+        for (let read = -1; at < end && read !== 0; at += read) {
+          read = readSync(file, piece, 0, Math.min(piece.length, end - at), at)
+          hash.update(piece.subarray(0, read))
+        }
+      } catch {}
+      closeSync(file)
+    }
+    parentPort.postMessage({ id, at })
   },
   mark({ id, mark }) {
     const { hash, marks } = stateOf(id)
@@ -62,6 +89,11 @@ parentPort.on('message', (message) => actions[message.action](message))
 export interface ThreadHash {
   /** Hashes a buffer, which is the thread's from now on; resolves when another may be given. */
   update(buffer: Buffer): Promise<void>
+  /**
+   * Hashes bytes `[start, end)` of the first of these files that is there, while nothing else is given. Resolves to how far it
+   * came: less than `end` where a file is missing, too short or cannot be read.
+   */
+  read(paths: readonly string[], start: number, end: number): Promise<number>
   /** Hashes a copy of buffers. Returns false, and hashes nothing of them, where there is no room, or the thread has failed. */
   feed(buffers: readonly Buffer[]): boolean
   /** Remembers the hash as it is now, under a number that is larger than those before. */
@@ -78,13 +110,22 @@ export interface ThreadHash {
 
 type Message = { readonly id: number } & (
   | { readonly action: 'update'; readonly buffer: Uint8Array }
+  | { readonly action: 'read'; readonly paths: readonly string[]; readonly start: number; readonly end: number }
   | { readonly action: 'feed'; readonly at: number; readonly length: number }
   | { readonly action: 'mark' | 'settle' | 'back'; readonly mark: number }
   | { readonly action: 'digest' | 'drop' }
 )
 
+/** What the thread says. */
+interface Answer {
+  readonly id: number
+  readonly at?: number
+  readonly sha256?: string
+}
+
 interface Pending {
   inFlight: number
+  read: ((at: number) => void) | null
   wake: (() => void) | null
   digest: ((sha256: string) => void) | null
   fail: ((error: unknown) => void) | null
@@ -107,7 +148,7 @@ export class HashThread {
   /** Begins a hash. */
   create(): ThreadHash {
     const id = (this.#next += 1)
-    const pending: Pending = { inFlight: 0, wake: null, digest: null, fail: null }
+    const pending: Pending = { inFlight: 0, read: null, wake: null, digest: null, fail: null }
     this.#pending.set(id, pending)
     /** A mark of a hash that is gone with its thread is nobody's: the next buffer will tell. */
     const remember = (action: 'mark' | 'settle' | 'back', mark: number): void => {
@@ -126,6 +167,13 @@ export class HashThread {
           })
         }
       },
+      read: (paths, start, end) =>
+        new Promise<number>((resolve, reject) => {
+          this.#mustLive(id)
+          pending.read = resolve
+          pending.fail = reject
+          this.#post({ id, action: 'read', paths, start, end })
+        }),
       feed: (buffers) => this.#feed(id, buffers),
       mark: (mark) => remember('mark', mark),
       settle: (mark) => remember('settle', mark),
@@ -175,10 +223,11 @@ export class HashThread {
     const ring = new HashRing()
     const worker = new Worker(SCRIPT, { eval: true, execArgv: [], workerData: ring.shared })
     worker.unref()
-    worker.on('message', ({ id, sha256 }: { readonly id: number; readonly sha256?: string }) => {
+    worker.on('message', ({ id, at, sha256 }: Answer) => {
       const pending = this.#pending.get(id)
       if (pending === undefined) return
-      if (sha256 === undefined) {
+      if (at !== undefined) pending.read?.(at)
+      else if (sha256 === undefined) {
         pending.inFlight -= 1
         pending.wake?.()
         pending.wake = null

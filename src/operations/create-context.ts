@@ -35,6 +35,7 @@ export function createContext(chosen: UploadsOptions): Context {
     digests: new Digests({
       find: (id) => load(context, id, { recent: true }),
       read: (upload, start, end) => options.storage.read(upload, start, end),
+      paths: (upload) => options.storage.paths?.(upload) ?? [],
       keep: (id, sha256) => keepDigest(context, id, sha256),
       onError: options.onError,
     }),

@@ -1,5 +1,6 @@
 import type { DigestFeed } from '../checksum/digest-feed.ts'
 import { isPartial } from '../concatenation.ts'
+import { MIB } from '../grid.ts'
 import { digestOf, gridOf, isGone, type Upload } from '../upload.ts'
 import type { Context } from './context.ts'
 import { commit, load } from './records.ts'
@@ -11,10 +12,19 @@ export function wantsDigest({ options }: Context, upload: Upload): boolean {
   return digestOf(upload) === null && (options.fileChecksum === 'full' || upload.manifest.checksum !== null)
 }
 
-/** Has what comes from `offset` on hashed for the digest of the file, unless none is wanted but that of its only chunk. */
+/** Chunks of so many bytes are sooner read back from a file by the thread that hashes than copied for it. */
+const READ_BACK_BYTES = MIB
+
+/**
+ * Has what comes from `offset` on hashed for the digest of the file, unless none is wanted but that of its only chunk, or it
+ * is read back more cheaply.
+ */
 export function feedDigest(context: Context, upload: Upload, offset: number): DigestFeed | null {
-  const isOneChunk = upload.size !== null && upload.size <= upload.manifest.chunkSize
-  return isOneChunk || !wantsDigest(context, upload) ? null : context.digests.feed(upload, offset)
+  const { chunkSize } = upload.manifest
+  const isOneChunk = upload.size !== null && upload.size <= chunkSize
+  if (isOneChunk || !wantsDigest(context, upload)) return null
+  const isReadBack = chunkSize >= READ_BACK_BYTES && (context.storage.paths?.(upload).length ?? 0) > 0
+  return isReadBack ? null : context.digests.feed(upload, offset)
 }
 
 /** The digest of an upload, where nothing has to be read for it. */

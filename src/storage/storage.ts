@@ -143,6 +143,12 @@ export interface Storage {
    */
   read(upload: StoredUpload, start: number, end: number): AsyncIterable<Buffer>
   /**
+   * Where its bytes are or may be, each at its own position in a file that this process can open: the first that is there has
+   * them. They may be moved to the next meanwhile. Without it, or where it names none, they are read by
+   * {@link Storage.read} only.
+   */
+  paths?(upload: StoredUpload): readonly string[]
+  /**
    * Makes the whole object stand under its final key. `completing` is recorded before. May be called again after a crash
    * at any point of it, and after it has succeeded.
    */

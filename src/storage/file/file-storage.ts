@@ -30,7 +30,7 @@ import { loadUpload } from './load.ts'
 import { readBootId } from './machine.ts'
 import { Ownership } from './ownership.ts'
 import { prepareDirectory } from './prepare.ts'
-import { FileRange, readUpload } from './reading.ts'
+import { FileRange, bytesPaths, readUpload } from './reading.ts'
 import { findLeftovers } from './leftovers.ts'
 import { discardUpload, hasBytes } from './removal.ts'
 import { readSecret } from './secret.ts'
@@ -164,6 +164,14 @@ export class FileStorage implements Storage {
     mustBeId(upload.manifest.id)
     mustBeId(upload.manifest.fileId)
     return readUpload(this.#open().disk, upload, start, end)
+  }
+
+  paths(upload: StoredUpload): readonly string[] {
+    mustBeId(upload.manifest.id)
+    mustBeId(upload.manifest.fileId)
+    const { layer, layout } = this.#open().disk
+    // Another layer than the system's may have them elsewhere.
+    return layer === nodeFiles ? bytesPaths(layout, upload) : []
   }
 
   async assemble(upload: StoredUpload): Promise<AssembledFile> {

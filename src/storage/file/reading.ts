@@ -4,6 +4,7 @@ import { UploadError } from '../../errors.ts'
 import { MIB } from '../../grid.ts'
 import type { StoredUpload } from '../../upload.ts'
 import type { Disk } from './disk.ts'
+import type { Layout } from './layout.ts'
 import { closeQuietly, type LayerHandle, unlessMissing } from './file-layer.ts'
 import { storageError } from './storage-error.ts'
 
@@ -31,12 +32,17 @@ export async function* readUpload(disk: Disk, upload: StoredUpload, start: numbe
   }
 }
 
-/** Opens the bytes where they stand now: they move once, from the one place to the other; those of a part never. */
+/** Where the bytes may stand now: they move once, from the one place to the other; those of a part never. */
+export function bytesPaths(layout: Layout, upload: StoredUpload): readonly [string, ...string[]] {
+  const [data, file] = [layout.data(upload.manifest.id), layout.file(upload.manifest.fileId)]
+  if (isPartial(upload)) return [data]
+  return upload.status === 'uploaded' ? [file] : [data, file]
+}
+
 async function openBytes({ layer, layout }: Disk, upload: StoredUpload): Promise<LayerHandle> {
-  const { id, fileId } = upload.manifest
-  if (isPartial(upload)) return await layer.open(layout.data(id), 'r')
-  const data = upload.status === 'uploaded' ? null : await unlessMissing(layer.open(layout.data(id), 'r'))
-  return data ?? (await layer.open(layout.file(fileId), 'r'))
+  const [first, second] = bytesPaths(layout, upload)
+  if (second === undefined) return await layer.open(first, 'r')
+  return (await unlessMissing(layer.open(first, 'r'))) ?? (await layer.open(second, 'r'))
 }
 
 async function readPiece(handle: LayerHandle, position: number, size: number): Promise<Buffer> {

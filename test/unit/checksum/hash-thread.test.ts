@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { HashThread } from '../../../src/checksum/hash-thread.ts'
+import { tempDir } from '../../support/temp-dir.ts'
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -26,6 +29,29 @@ describe('a hash in a thread', () => {
     const copies = files.map((file) => sha256(file))
     expect(await Promise.all(digests)).toEqual(copies)
     expect(files.map(sha256)).toEqual(copies)
+  })
+
+  it('goes on with what it reads from a file by itself, in order with what it is given', async () => {
+    const bytes = randomBytes(1_000_000)
+    const path = join(await tempDir(), 'file')
+    await writeFile(path, bytes)
+    const hash = aThread().create()
+    hash.feed([bytes.subarray(0, 100_000)])
+    expect(await hash.read([`${path}-gone`, path], 100_000, 900_000)).toBe(900_000)
+    hash.feed([bytes.subarray(900_000)])
+    expect(await hash.digest()).toBe(sha256(bytes))
+  })
+
+  it('says how far a file goes, and that there is none', async () => {
+    const bytes = randomBytes(300_000)
+    const path = join(await tempDir(), 'file')
+    await writeFile(path, bytes)
+    const hash = aThread().create()
+    expect(await hash.read([path], 0, 400_000)).toBe(300_000)
+    expect(await hash.read([path], 300_000, 400_000)).toBe(300_000)
+    expect(await hash.read([`${path}-gone`], 300_000, 400_000)).toBe(300_000)
+    expect(await hash.read([join(path, '..')], 300_000, 400_000)).toBe(300_000)
+    expect(await hash.digest()).toBe(sha256(bytes))
   })
 
   it('that is dropped is waited for by nobody', async () => {

@@ -1,7 +1,12 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Digests } from '../../../src/checksum/digests.ts'
+import { MIB } from '../../../src/grid.ts'
+import { createUploads, MemoryState } from '../../../src/index.ts'
+import { FileStorage } from '../../../src/storage/file/index.ts'
+import { tempDir } from '../../support/temp-dir.ts'
 import { append, CALLER, chunk, chunks, create, type HeldFiles, isData, openUploads, put } from './opened-uploads.ts'
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
@@ -65,5 +70,24 @@ describe('the checksum of a file whose chunks come in order', () => {
     await put(uploads, id, 4)
     expect((await uploads.complete(id, {}, CALLER)).file.checksum).toBe(sha256(chunks(5)))
     expect(readsOf(files)).toBeGreaterThan(0)
+  })
+
+  it('is read by the thread alone where they are of a MiB or more', async () => {
+    const read = vi.spyOn(FileStorage.prototype, 'read')
+    onTestFinished(() => read.mockRestore())
+    const uploads = createUploads({
+      storage: new FileStorage({ directory: await tempDir() }),
+      state: new MemoryState(),
+      chunkSize: MIB,
+    })
+    await uploads.open()
+    onTestFinished(() => uploads.close())
+    const bytes = randomBytes(3 * MIB)
+    const id = await create(uploads, bytes.length)
+    const feed = vi.spyOn(Digests.prototype, 'feed')
+    onTestFinished(() => feed.mockRestore())
+    for (const number of [0, 1, 2]) await put(uploads, id, number, bytes.subarray(number * MIB, (number + 1) * MIB))
+    expect((await uploads.complete(id, {}, CALLER)).file.checksum).toBe(sha256(bytes))
+    expect([read.mock.calls, feed.mock.calls]).toEqual([[], []])
   })
 })

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { MIB } from '../../../../src/grid.ts'
 import { FileStorage } from '../../../../src/storage/file/index.ts'
 import { FaultyFiles, MemoryFiles, systemError } from '../../../support/faulty-files.ts'
 import { complete, gather, storeAll, testBytes, testManifest } from '../../../support/storage-suite.ts'
+import { tempDir } from '../../../support/temp-dir.ts'
 
 const size = 2 * MIB + 777
 const bytes = testBytes(size)
@@ -33,6 +35,32 @@ describe('reading an upload', () => {
     files.fault = ({ name }) => (name === 'read' ? systemError('EIO') : undefined)
     await expect(gather(storage.read(upload, 0, 1))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
     expect(files.openBesidesJournals).toBe(0)
+  })
+})
+
+describe('the files that the bytes of an upload may be in', () => {
+  it('are the one they are written to, and the one they are finished as', async () => {
+    const storage = new FileStorage({ directory: await tempDir() })
+    await storage.open()
+    onTestFinished(() => storage.close())
+    const upload = await storeAll(storage, testManifest({ size, chunkSize: size }), bytes)
+    const [data = '', file = '', ...others] = storage.paths(upload)
+    expect(others).toEqual([])
+    expect((await readFile(data)).equals(bytes)).toBe(true)
+    const finished = await complete(storage, upload)
+    expect((await readFile(file)).equals(bytes)).toBe(true)
+    expect(storage.paths(finished)).toEqual([file])
+    await expect(readFile(data)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('are one for a part, which never moves', async () => {
+    const storage = new FileStorage({ directory: await tempDir() })
+    await storage.open()
+    onTestFinished(() => storage.close())
+    const manifest = testManifest({ size, chunkSize: size, concatenation: { kind: 'partial' } })
+    const part = await storeAll(storage, manifest, bytes)
+    expect(storage.paths(part)).toHaveLength(1)
+    expect((await readFile(storage.paths(part)[0] ?? '')).equals(bytes)).toBe(true)
   })
 })
 
