@@ -26,6 +26,7 @@ export async function createUploadFolder(folder: UploadFolder, manifest: Manifes
     if (!hasCode(error, 'EEXIST')) throw error
     if ((await readManifest(disk, id)) !== null) return false
     // What was left of a creation is no upload, and must not keep a repeated one from its id.
+    await folder.journal.letGo()
     await forgetUpload(disk, id)
     return await createUploadFolder(folder, manifest)
   }

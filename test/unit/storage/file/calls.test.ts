@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { MIB } from '../../../../src/grid.ts'
 import { FileStorage, type Fsync } from '../../../../src/storage/file/index.ts'
 import type { Manifest } from '../../../../src/upload.ts'
@@ -20,6 +20,9 @@ async function setUp(fsync: Fsync) {
 /** Calls on files that a small file takes, from its creation to its end; what a test reads besides is not counted. */
 async function callsOfSmallFile(fsync: Fsync): Promise<string[]> {
   const { files, storage } = await setUp(fsync)
+  // However slow this machine is, no journal is closed because nobody has written it for a moment.
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
   const bytes = testBytes(1000)
   const manifest = testManifest({ chunkSize: MIB, size: bytes.length })
   const start = files.operations.length

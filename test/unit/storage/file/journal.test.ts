@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Disk, type Fsync } from '../../../../src/storage/file/disk.ts'
 import { Journal } from '../../../../src/storage/file/journal.ts'
 import { decodeJournal, encodeLines, type StoredChange } from '../../../../src/storage/file/journal-format.ts'
@@ -228,6 +228,8 @@ describe('a journal that was just made', () => {
 
 describe('the file', () => {
   it('stays open for the lines that follow, and is closed after an end', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     const { journal, files } = await setUp()
     const before = files.count('open', '/journal')
     await journal.append(chunk(0), false)
