@@ -14,8 +14,11 @@ export function observeCalls<T extends object>(target: T, listener: CallListener
       const value: unknown = Reflect.get(name in replaced ? replaced : target, name)
       if (typeof value !== 'function') return value
       // On the object itself: private fields are not the proxy's.
-      const call = (...args: unknown[]): unknown =>
-        observeCall(String(name), () => Reflect.apply(value, target, args), listener)
+      const called = String(name)
+      const call = (...args: unknown[]): unknown => {
+        const begun = performance.now()
+        return told<unknown>(Reflect.apply(value, target, args), called, begun, listener)
+      }
       observed.set(name, call)
       return call
     },
@@ -25,13 +28,15 @@ export function observeCalls<T extends object>(target: T, listener: CallListener
 /** Makes a call, and tells of its end where it returns a promise. */
 export function observeCall<R>(name: string, call: () => R, listener: CallListener): R {
   const begun = performance.now()
-  const result = call()
+  return told(call(), name, begun, listener)
+}
+
+function told<R>(result: R, name: string, begun: number, listener: CallListener): R {
   if (!(result instanceof Promise)) return result
-  const end = (error: unknown): void => listener(name, (performance.now() - begun) / 1000, error)
   // Beside the caller's own: whoever gets the promise answers for its rejection.
   result.then(
-    () => end(null),
-    (error: unknown) => end(error ?? new Error('rejected with nothing')),
+    () => listener(name, (performance.now() - begun) / 1000, null),
+    (error: unknown) => listener(name, (performance.now() - begun) / 1000, error ?? new Error('rejected with nothing')),
   )
   return result
 }

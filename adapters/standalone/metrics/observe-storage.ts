@@ -7,13 +7,16 @@ type ChunkWriter = Awaited<ReturnType<Storage['beginChunk']>>
 
 /** The same storage, every call of which is measured: those on its writers and on its records of files too. */
 export function observeStorage(storage: Storage, metrics: Metrics): Storage {
-  const measured =
-    (prefix: string): CallListener =>
-    (call, seconds, error) => {
+  const measured = (prefix: string): CallListener => {
+    const names = new Map<string, string>()
+    return (call, seconds, error) => {
       const outcome = outcomeOf(error)
-      metrics.storageCall.record(seconds, prefix + call, outcome)
-      if (prefix === '' && call === 'assemble') metrics.completion.record(seconds, outcome)
+      let name = names.get(call)
+      if (name === undefined) names.set(call, (name = prefix + call))
+      metrics.storageCall.record(seconds, name, outcome)
+      if (name === 'assemble') metrics.completion.record(seconds, outcome)
     }
+  }
   const ofWriter = measured('chunk.')
   return observeCalls(storage, measured(''), {
     files: observeCalls(storage.files, measured('files.')),
