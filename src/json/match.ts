@@ -43,8 +43,12 @@ function splitPath(path: string): string[] {
   return path.replace(/\/$/, '').split('/').slice(1).map(decodeSegment)
 }
 
+/** Segments of the patterns, which are few. */
+const wantedOf = new Map<string, readonly string[]>()
+
 /** A segment that cannot be decoded stays as it is: it is then no id, which is all there is to say of it. */
 function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment
   try {
     return decodeURIComponent(segment)
   } catch {
@@ -53,7 +57,8 @@ function decodeSegment(segment: string): string {
 }
 
 function fits(pattern: string, segments: readonly string[]): boolean {
-  const wanted = pattern === '/' ? [] : pattern.split('/').slice(1)
+  let wanted = wantedOf.get(pattern)
+  if (wanted === undefined) wantedOf.set(pattern, (wanted = pattern === '/' ? [] : pattern.split('/').slice(1)))
   return (
     wanted.length === segments.length &&
     wanted.every((part, at) => (part === ':id' ? segments[at] !== '' : part === segments[at]))

@@ -5,6 +5,8 @@ import { parseContentLength } from './headers/content-length.ts'
 /** The most bytes of a JSON body. */
 export const MAX_JSON_BYTES = 64 * 1024
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true })
+
 /** How often a body that is being read is looked after, ms. */
 const WATCH_MS = 250
 
@@ -26,7 +28,7 @@ export async function readJson(raw: IncomingMessage, options: ReadJsonOptions): 
   const body = await readAll(raw, options)
   if (body.length === 0) return undefined
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return JSON.parse(UTF_8.decode(body))
   } catch (error) {
     throw new UploadError('INVALID_REQUEST', {
       message: 'The body is not JSON in UTF-8.',

@@ -31,6 +31,13 @@ describe('readJson', () => {
     },
   )
 
+  test('reads a body whatever the one before it was', async () => {
+    // The first bytes of a character, and nothing after them.
+    await expect(readJson(request([Buffer.from([0x22, 0xe2, 0x82]), null]), OPTIONS)).rejects.toThrow('UTF-8')
+    await expect(readJson(request(['\u{feff}"€"', null]), OPTIONS)).resolves.toBe('€')
+    await expect(readJson(request(['\u{feff}"€"', null]), OPTIONS)).resolves.toBe('€')
+  })
+
   test('takes a body of the greatest size, and refuses one byte more without reading on', async () => {
     const most = `"${'a'.repeat(MAX_JSON_BYTES - 2)}"`
     await expect(readJson(request([most, null]), OPTIONS)).resolves.toHaveLength(MAX_JSON_BYTES - 2)
