@@ -49,15 +49,16 @@ const actions = {
     const { hash } = stateOf(id)
     let at = start
     const file = openFirst(paths)
-    if (file !== null) {
-      try {
-        for (let read = -1; at < end && read !== 0; at += read) {
-          read = readSync(file, piece, 0, Math.min(piece.length, end - at), at)
-          hash.update(piece.subarray(0, read))
-        }
-      } catch {}
-      closeSync(file)
-    }
+    // Whoever asked reads on from where this ends, and is told what is wrong there.
+    try {
+      for (let read = -1; file !== null && at < end && read !== 0; at += read) {
+        read = readSync(file, piece, 0, Math.min(piece.length, end - at), at)
+        hash.update(piece.subarray(0, read))
+      }
+    } catch {}
+    try {
+      if (file !== null) closeSync(file)
+    } catch {}
     parentPort.postMessage({ id, at })
   },
   mark({ id, mark }) {
