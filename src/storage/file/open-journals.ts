@@ -13,7 +13,7 @@ export interface Closable {
 export class OpenJournals {
   /** By when they were written, ms; the one that was written last comes last. */
   readonly #open = new Map<Closable, number>()
-  #isWatched = false
+  #timer: NodeJS.Timeout | null = null
 
   /** It was written, and stays open. */
   keep(journal: Closable): void {
@@ -21,7 +21,7 @@ export class OpenJournals {
     this.#open.set(journal, performance.now())
     const [eldest] = this.#open.keys()
     if (this.#open.size > MOST && eldest !== undefined) void this.#close(eldest)
-    if (!this.#isWatched) this.#watch()
+    if (this.#timer === null) this.#watch()
   }
 
   /** It was closed. */
@@ -29,8 +29,10 @@ export class OpenJournals {
     this.#open.delete(journal)
   }
 
-  /** Closes all of them. */
+  /** Closes all of them, and watches over none. */
   async close(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
     await Promise.all([...this.#open.keys()].map((journal) => this.#close(journal)))
   }
 
@@ -40,12 +42,12 @@ export class OpenJournals {
   }
 
   #watch(): void {
-    this.#isWatched = true
-    setTimeout(() => {
+    this.#timer = setTimeout(() => {
       const before = performance.now() - IDLE_MS
       for (const [journal, at] of this.#open) if (at <= before) void this.#close(journal)
-      this.#isWatched = false
+      this.#timer = null
       if (this.#open.size > 0) this.#watch()
-    }, IDLE_MS).unref()
+    }, IDLE_MS)
+    this.#timer.unref()
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type Closable, OpenJournals } from '../../../../src/storage/file/open-journals.ts'
 
 function setUp() {
@@ -36,5 +36,15 @@ describe('journals that stay open', () => {
     for (const journal of journals.slice(1, 2)) open.closed(journal)
     await open.close()
     expect(closed).toEqual([0, 2])
+  })
+
+  it('leave no timer behind when all are closed', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { open, journals } = setUp()
+    for (const journal of journals.slice(0, 3)) open.keep(journal)
+    expect(vi.getTimerCount()).toBe(1)
+    await open.close()
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
